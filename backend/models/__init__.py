@@ -1,0 +1,1 @@
+"""The models: a catalogue, where they come from, and what a file says about itself."""

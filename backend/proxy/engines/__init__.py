@@ -1,0 +1,1 @@
+"""What turns tokens into tokens: one small Protocol and its adapters."""

@@ -1,0 +1,1 @@
+"""The language server: runs beside the editor and offers inline completions."""

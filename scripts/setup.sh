@@ -1,0 +1,24 @@
+#!/bin/sh
+# Makes the virtual environment that the Makefile uses: sh scripts/setup.sh DIR
+set -eu
+venv=$1
+find_python() {
+    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+python=$(find_python)
+if [ -z "$python" ]; then
+    echo "setup: no Python 3.11 or newer found; install one, or name it: make setup PYTHON=/path/to/python3" >&2
+    exit 1
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    echo "setup: $python has no venv module; on Debian and Ubuntu: apt install python3-venv" >&2
+    exit 1
+fi
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
+"$venv/bin/python" -m pip install --quiet --editable '.[dev]'
