@@ -76,7 +76,7 @@ class Generation:
     """One sequence to generate. The prompt is already cut to the context."""
 
     prompt: Sequence[int]
-    """Token ids of the text before the cursor, without any FIM token."""
+    """Token ids of the text before the cursor, without any FIM token. Empty: the beginning of a text."""
     max_tokens: int
     """0 evaluates the prompt (warms the KV cache) and generates nothing."""
     sampling: Sampling = Sampling()
@@ -106,6 +106,11 @@ class Piece:
     tokens: int = 1
     """How many tokens were generated since the piece before."""
     logprobs: Sequence[TokenLogprob] = ()
+    """One for each of these tokens, where log-probabilities were asked for."""
+    prompt_tokens: int | None = None
+    """As in ``Finish``, on the first piece: a stop sequence often closes a generation before its end."""
+    cached_tokens: int | None = None
+    """As in ``Finish``, on the first piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +152,9 @@ class Engine(Protocol):
     def generate(self, generation: Generation) -> AsyncIterator[Piece | Finish]:
         """Yield pieces as they come, then one ``Finish``.
 
-        Closing the iterator (``aclose``, or cancelling the task that awaits it) ends the engine's work: the slot is
-        free within 250 ms, during prefill too. Raises ``EngineError`` or one of its subclasses.
+        Closing the iterator (``aclose``, or cancelling the task that awaits it) ends the engine's work: the
+        slot is free within 250 ms, during prefill too. Raises ``EngineError`` or one of its subclasses.
+        While a long prompt is read an engine may yield empty pieces of 0 tokens, as a sign of life.
         """
         ...
 
