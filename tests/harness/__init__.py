@@ -1,0 +1,1 @@
+"""What the tests and the benchmarks share: a mock backend, a raw LSP client, and a typist."""
