@@ -1,0 +1,146 @@
+"""The invariants that ARCHITECTURE.md names, checked on the sources themselves."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {
+    ".".join(("pilotfish", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for folder in ("lsp", "backend")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+PURE = (
+    "pilotfish.lsp.cache",
+    "pilotfish.lsp.context",
+    "pilotfish.lsp.demo_places",
+    "pilotfish.lsp.demo_screen",
+    "pilotfish.lsp.documents",
+    "pilotfish.lsp.edits",
+    "pilotfish.lsp.exclusion",
+    "pilotfish.lsp.filters",
+    "pilotfish.lsp.settings_layers",
+    "pilotfish.lsp.trigger",
+    "pilotfish.lsp.typing_rhythm",
+)
+"""Modules, or packages with all that is in them, that neither do I/O nor read a clock."""
+IMPURE = {
+    *(
+        "asyncio",
+        "datetime",
+        "fileinput",
+        "glob",
+        "http",
+        "httpx",
+        "locale",
+        "logging",
+        "multiprocessing",
+        "os",
+    ),
+    *("platform", "pygls", "random", "secrets", "select", "shutil", "signal", "socket", "ssl", "subprocess"),
+    *("sys", "tempfile", "threading", "time", "urllib.request"),
+}
+IMPURE_NAMES = {"open", "print", "input", "Path"}
+HEAVY = {
+    *("ctranslate2", "fastapi", "gguf", "grpc", "huggingface_hub", "numpy", "pydantic", "rich", "starlette"),
+    *("torch", "transformers", "tritonclient", "uvicorn", "xllamacpp"),
+}
+"""Libraries that are only imported where they are needed, inside a function."""
+ALLOWED_HEAVY = {"fastapi", "starlette", "pydantic"}
+"""Those that the backend's HTTP application is made of."""
+LONGEST = 400
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text("utf-8"), str(SOURCES[module]))
+
+
+def imported(nodes: Iterator[ast.AST], module: str) -> set[str]:
+    """Full names that are imported by some nodes; `from a import b` gives both a and a.b."""
+    names: set[str] = set()
+    package = module.split(".") if SOURCES[module].name == "__init__.py" else module.split(".")[:-1]
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            names.update({origin, *(f"{origin}.{alias.name}" for alias in node.names)})
+    return names
+
+
+def at_import(module: str) -> Iterator[ast.AST]:
+    """The nodes that run when a module is imported: not functions' bodies, nor what is for type checkers."""
+    waiting: list[ast.AST] = [tree(module)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        yield node
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def within(name: str, packages: set[str] | tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_the_two_programs_meet_on_the_wire_only(module: str) -> None:
+    """Neither side imports the other, not even inside a function."""
+    other = "pilotfish.backend" if module.startswith("pilotfish.lsp") else "pilotfish.lsp"
+    assert not [name for name in imported(ast.walk(tree(module)), module) if within(name, (other,))]
+
+
+def test_pure_modules_exist() -> None:
+    """The list of pure modules names modules that are there."""
+    assert [name for name in PURE if name not in SOURCES] == []
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if within(name, PURE)])
+def test_pure_modules_do_no_io_and_read_no_clock(module: str) -> None:
+    """Time, text and chance come into the pure modules as arguments."""
+    names = {name for name in imported(ast.walk(tree(module)), module) if within(name, IMPURE)}
+    used = {node.id for node in ast.walk(tree(module)) if isinstance(node, ast.Name)} & IMPURE_NAMES
+    assert not names | used
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if not name.endswith(".__main__")])
+def test_the_environment_is_read_by_main_alone(module: str) -> None:
+    """Only __main__ knows the process's environment and arguments; others are handed what they need."""
+    used = [ast.unparse(node) for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)]
+    assert not {"os.environ", "os.environb", "os.getenv", "os.putenv", "sys.argv"}.intersection(used)
+    assert not imported(ast.walk(tree(module)), module) & {"os.environ", "os.getenv", "sys.argv"}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_heavy_libraries_are_imported_where_they_are_needed(module: str) -> None:
+    """Importing a module of ours imports no heavy library, but for FastAPI in the HTTP application."""
+    allowed = ALLOWED_HEAVY if within(module, ("pilotfish.backend.proxy",)) else set()
+    assert not [name for name in imported(at_import(module), module) if within(name, HEAVY - allowed)]
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if within(name, ("pilotfish.backend.proxy",))])
+def test_routes_know_no_engine_in_particular(module: str) -> None:
+    """Outside `engines`, the proxy knows the Engine Protocol and no implementation."""
+    engines = "pilotfish.backend.proxy.engines"
+    if within(module, (engines,)):
+        return
+    known = {name for name in imported(ast.walk(tree(module)), module) if within(name, (engines,))}
+    assert not {name for name in known if not within(name, (f"{engines}.base",))} - {engines}
+
+
+MODULES = [
+    path
+    for folder in ("lsp", "backend", "bench", "tests/harness")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_are_short(path: Path) -> None:
+    """A module that needs more than 400 lines is two modules."""
+    assert len(path.read_text("utf-8").splitlines()) <= LONGEST
