@@ -50,6 +50,15 @@ class Editor:
         self.client.notify("initialized", {})
         return self
 
+    async def ready(self) -> None:
+        """Wait until the server says that it has a backend."""
+        await self.client.wait_for(
+            lambda: any(
+                params["state"] in {"ready", "working"} for params in self.client.received("pilotfish/status")
+            ),
+            what="pilotfish/status ready",
+        )
+
     @property
     def encoding(self) -> Encoding:
         """The encoding of positions that was agreed on."""

@@ -165,6 +165,23 @@ class MockBackend(Program):
             assert time.monotonic() < end, f"waited {deadline} s for {what}; {summary(calls)}"
             await asyncio.sleep(0.01)
 
+    async def asked(self, count: int = 1) -> list[Call]:
+        """Wait until that many completion requests have come; all of them. Raises AssertionError."""
+
+        def enough(calls: list[Call]) -> bool:
+            return sum(map(generates, calls)) >= count
+
+        return [call for call in await self.wait_for(enough, what=f"{count} completions") if generates(call)]
+
+    async def closed(self, number: int, *, deadline: float = 10.0) -> Call:
+        """Wait until the client has closed the connection of call `number`; that call (AssertionError)."""
+
+        def gone(calls: list[Call]) -> bool:
+            return any(call.id == number and call.disconnected is not None for call in calls)
+
+        calls = await self.wait_for(gone, deadline=deadline, what=f"the end of call {number}")
+        return next(call for call in calls if call.id == number)
+
     def _control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         assert self._http is not None, "the mock is not running"
         response = self._http.request(method, path, json=body)

@@ -10,7 +10,6 @@ import pytest
 from harness.mock_behaviour import FAULTS
 from harness.processes import MockBackend
 
-pytest_plugins = ["harness.fixtures"]
 BODY = {"model": "mock-model", "prompt": "x = ", "max_tokens": 16}
 
 

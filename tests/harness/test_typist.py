@@ -14,7 +14,6 @@ from harness.lsp_client import LspClient
 from harness.processes import MockBackend
 from harness.typist import Rhythm, TypingRun, following, type_text
 
-pytest_plugins = ["harness.fixtures"]
 REFERENCE = "import os\n\n\ndef home():\n    return os.path.expanduser('~')\n"
 START = REFERENCE.index("os.path")
 Serve = Callable[[str], Awaitable[Editor]]
