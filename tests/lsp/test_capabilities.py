@@ -30,11 +30,17 @@ def check(entry: dict[str, object], expected: BackendModel) -> None:
 
 def test_our_own_backend_tells_everything() -> None:
     """All that our backend announces arrives."""
-    extensions, aliases = (
-        frozenset({"truncate", "top_k", "fim_middle", "warm"}),
-        frozenset({"codegen", "py-model"}),
+    expected = BackendModel(
+        id="smollm2-135m",
+        context_length=8192,
+        fim=True,
+        prefix_cache=True,
+        device="cpu",
+        slots=2,
+        extensions=frozenset({"truncate", "top_k", "fim_middle", "warm"}),
+        aliases=frozenset({"codegen", "py-model"}),
     )
-    check(OURS, BackendModel("smollm2-135m", 8192, True, True, "cpu", 2, extensions, aliases))
+    check(OURS, expected)
 
 
 @pytest.mark.parametrize(
