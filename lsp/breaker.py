@@ -5,8 +5,8 @@
     SILENT    it asked us to wait: nothing is asked until then, not even a probe
     BLOCKED   only other settings can help (a key, a model's name): nothing is asked until they change
 
-OPEN ends with a probe that finds the backend healthy. Where completions fail all the same, each further failure
-holds it open twice as long, so that a backend which is healthy in name only is not asked at every key.
+OPEN ends with a probe that finds the backend healthy. Where completions fail all the same, each further
+failure holds it open twice as long, so that what is healthy in name only is not asked at every key.
 """
 
 from dataclasses import dataclass
