@@ -56,6 +56,8 @@ class Behaviour:
     """Tokens sent properly before the fault."""
     split_utf8: bool = False
     """Writes each event in two pieces, cut inside a character if it has one of several bytes."""
+    limits: bool = True
+    """Whether `max_tokens` and `stop` are obeyed."""
     health: int = 200
     """Status of `/health`."""
     models_status: int = 200

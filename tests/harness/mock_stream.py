@@ -96,6 +96,8 @@ def _answers(behaviour: Behaviour, body: dict[str, Any]) -> list[Answer]:
     stop = body.get("stop") or []
     stops: Sequence[str] = [stop] if isinstance(stop, str) else stop
     limit = 16 if body.get("max_tokens") is None else int(body["max_tokens"])
+    if not behaviour.limits:
+        stops, limit = (), len(text)
     texts = [text, *behaviour.alternatives][: body.get("n") or 1]
     texts += [text] * ((body.get("n") or 1) - len(texts))
     return [answer(each, token_chars=behaviour.token_chars, max_tokens=limit, stop=stops) for each in texts]
