@@ -1,0 +1,1 @@
+"""The paths, one module per concern; each gives a router and knows the ``Service`` only."""
