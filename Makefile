@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format bench clean
+.PHONY: setup demo test check format bench picture settings clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,14 @@ format: setup
 
 bench: setup
 	PYTHONPATH=tests $(BIN)/python -P bench/run.py $(ARGS)
+
+# docs/ghost-text.svg, out of a real run of the demonstration.
+picture: setup
+	$(BIN)/python scripts/picture.py docs/ghost-text.svg
+
+# The tables of docs/settings.md, out of lsp/settings.py.
+settings: setup
+	$(BIN)/python scripts/settings_reference.py
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
