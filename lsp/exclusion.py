@@ -1,0 +1,98 @@
+"""Decides which documents never leave the editor, neither to be completed in nor as context. Pure."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec
+
+SECRET_FILES = (
+    ".env*",
+    "*.env",
+    "*.pem",
+    "*.key",
+    "*.crt",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    "secrets.*",
+    "credentials",
+    "credentials.*",
+    ".ssh/",
+    ".aws/",
+    ".gnupg/",
+    ".kube/",
+    ".docker/config.json",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".htpasswd",
+    "*.tfvars",
+)
+"""Patterns as in .gitignore, matched without regard to case."""
+
+FILES = frozenset({"file"})
+UNNAMED = frozenset({"untitled", "vscode-notebook-cell", "notebook-cell"})
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_DRIVE = re.compile(r"/?([A-Za-z]):(?=/|$)")
+
+
+def why_excluded(
+    uri: str,
+    language: str,
+    *,
+    resolved: str | None = None,
+    root: str | None = None,
+    exclude: Iterable[str] = (),
+    disabled: Iterable[str] = (),
+) -> str | None:
+    """The reason why nothing is asked for a document, or None when it may be completed in.
+
+    ``resolved`` is the file's path with symbolic links followed, so that a link can't hide a secret's name; ``root`` is
+    the workspace's folder, from which the user's globs count.
+    """
+    found = _SCHEME.match(uri)
+    scheme = found.group(1).lower() if found else ""
+    if scheme not in FILES | UNNAMED:
+        return f"documents of the kind {scheme or 'without a scheme'} are left alone"
+    if language.lower() in {name.lower() for name in disabled}:
+        return f"the language {language} is switched off (languages.disabled)"
+    name = unquote(uri[len(scheme) + 1 :].split("#", 1)[0].split("?", 1)[0])
+    paths = {_plain(name)} | ({_plain(resolved)} if resolved else set())
+    secrets = _matcher(SECRET_FILES, folded=True)
+    if any(secrets.match_file(path.lower()) for path in paths):
+        return "its name is that of a secret"
+    wanted = _matcher(tuple(exclude), folded=False)
+    base = _plain(root).rstrip("/") + "/" if root else None
+    for path in paths:
+        inside = path.removeprefix(base) if base and path.startswith(base) else path
+        if wanted.match_file(inside):
+            return "the setting exclude names it"
+    return None
+
+
+def _plain(path: str) -> str:
+    """A path with forward slashes, without its drive and the slash at its start, as patterns see it."""
+    path = path.replace("\\", "/")
+    path = path.lstrip("/") if path.startswith("//") else path
+    return _DRIVE.sub("", path, count=1).lstrip("/")
+
+
+@lru_cache(maxsize=8)
+def _matcher(patterns: tuple[str, ...], *, folded: bool) -> "PathSpec":
+    from pathspec import PathSpec
+
+    lines = [pattern.lower() for pattern in patterns] if folded else patterns
+    return PathSpec.from_lines("gitignore", lines)
