@@ -1,0 +1,104 @@
+"""How far a pull is: one Protocol, a bar for people, lines for logs, nothing for tests."""
+
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+
+class Progress(Protocol):
+    """Hears of one piece of work after another."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A piece of work starts; ``total`` in bytes, None if it is not known."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """``count`` bytes more are done."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Ignored."""
+
+    def advance(self, count: int) -> None:
+        """Ignored."""
+
+
+class Lines:
+    """For what is no terminal: a line when a piece of work starts, and one at each quarter of it."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._total = 0
+        self._done = 0
+        self._told = 0
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Write what starts."""
+        self._total, self._done, self._told = total or 0, 0, 0
+        size = f" ({readable(self._total)})" if self._total else ""
+        self._write(f"{what}{size}")
+
+    def advance(self, count: int) -> None:
+        """Write a line if another quarter is done."""
+        self._done += count
+        if self._total and (quarters := min(4, 4 * self._done // self._total)) > self._told:
+            self._told = quarters
+            self._write(f"  {25 * quarters} %")
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+class Bars:
+    """For terminals: one bar below the other. A context manager, so that the terminal is left in order."""
+
+    def __init__(self, out: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TaskID,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            *(TextColumn("{task.description}"), BarColumn(bar_width=30), DownloadColumn()),
+            *(TransferSpeedColumn(), TimeRemainingColumn(compact=True)),
+        )
+        self._bars = RichProgress(*columns, console=Console(file=out))
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Start another bar."""
+        self._task = self._bars.add_task(what, total=total)
+
+    def advance(self, count: int) -> None:
+        """Move the newest bar."""
+        if self._task is not None:
+            self._bars.advance(self._task, count)
+
+
+def readable(size: int) -> str:
+    """A size for people: 92.9 MB."""
+    value, units = float(size), ("B", "kB", "MB", "GB", "TB")
+    for unit in units[:-1]:
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} {units[-1]}"
