@@ -19,17 +19,12 @@ from types import FrameType
 
 from pilotfish.lsp.configuration import Configuration
 from pilotfish.lsp.demo_editor import Editor, Suggestion
-from pilotfish.lsp.demo_programs import (
-    INSTALL,
-    Client,
-    ProgramError,
-    backend_program,
-    language_server,
-    pull,
-)
+from pilotfish.lsp.demo_programs import Client, ProgramError, backend_program, language_server, pull
 from pilotfish.lsp.demo_show import Show, choose_show
 from pilotfish.lsp.demo_subject import Subject, SubjectError, read_subject
 from pilotfish.lsp.demo_typist import Typist
+from pilotfish.lsp.program import install_advice
+from pilotfish.lsp.setting_kinds import is_local_path
 
 MOST_PLACES = 14
 WANTED = 2
@@ -47,7 +42,7 @@ def run(file: Path | None, environment: Mapping[str, str], show: Show | None = N
     for the signals that end a program, so it is for a program's main thread.
     """
     if importlib.util.find_spec("rich") is None:
-        return _fail(f"the demonstration needs what the local backend needs; install it by: {INSTALL}")
+        return _fail(install_advice())
     try:
         return asyncio.run(_until_signalled(file, environment, show or choose_show()))
     except (SubjectError, ProgramError) as error:
@@ -81,10 +76,13 @@ async def _until_signalled(file: Path | None, environment: Mapping[str, str], sh
 
 async def _demonstrate(file: Path | None, environment: Mapping[str, str], show: Show) -> int:
     subject = read_subject(file)
-    program = backend_program()
+    program = backend_program(environment)
     model = _chosen_model(environment)
-    show.say(f"1. the model: pilotfish-backend pull {model}".rstrip())
-    await pull(program, model)
+    if is_local_path(model):
+        show.say(f"1. the model: {model}")
+    else:
+        show.say(f"1. the model: pilotfish-backend pull {model}".rstrip())
+        await pull(program, model)
     with tempfile.TemporaryDirectory(prefix="pilotfish-demo-") as folder:
         copy = subject.copy_to(Path(folder))
         show.say("2. the language server: pilotfish, as an editor starts it")

@@ -11,15 +11,17 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
-STATE_DIRECTORY = "PILOTFISH_STATE_DIR"
-"""The environment variable that gives a language server a state directory and so a backend of its own."""
-INSTALL = f"{sys.executable} -m pip install 'pilotfish[local]'"
+from pilotfish.lsp.launcher_errors import LauncherError
+from pilotfish.lsp.local import STATE_DIRECTORY
+from pilotfish.lsp.program import find_program
+from pilotfish.lsp.tell import STATUS
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 KILL_SECONDS = 5.0
@@ -29,13 +31,12 @@ class ProgramError(Exception):
     """A program could not be started, failed or went away; the text is for the user."""
 
 
-def backend_program() -> str:
-    """The path of ``pilotfish-backend`` beside the running interpreter. Raises ``ProgramError``."""
-    for name in ("pilotfish-backend", "pilotfish-backend.exe"):
-        path = Path(sys.executable).parent / name
-        if path.exists():
-            return str(path)
-    raise ProgramError(f"there is no pilotfish-backend beside {sys.executable}; install it by: {INSTALL}")
+def backend_program(environment: Mapping[str, str]) -> str:
+    """The path of ``pilotfish-backend``, the one beside the running interpreter first. Raises ``ProgramError``."""
+    try:
+        return find_program(environment, workspace=None)[0]
+    except LauncherError as error:
+        raise ProgramError(str(error)) from error
 
 
 async def pull(program: str, model: str) -> None:
@@ -65,27 +66,29 @@ class Client(LanguageClient):
         self._say = say
         self._news = asyncio.Event()
 
-        @self.feature("pilotfish/status")
         def status(told: object) -> None:
             self.state = getattr(told, "state", "")
             self.state_message = getattr(told, "message", "")
             self._news.set()
 
-        @self.feature(types.WINDOW_SHOW_MESSAGE)
-        def show_message(params: types.ShowMessageParams) -> None:
+        def show(params: types.ShowMessageParams) -> None:
             say(f"pilotfish: {params.message}")
 
-        @self.feature(types.WINDOW_SHOW_MESSAGE_REQUEST)
         def choose(params: types.ShowMessageRequestParams) -> None:
             say(f"pilotfish: {params.message}")  # and no answer: nothing is decided behind the user's back
 
-        @self.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)
-        def progress(_: types.WorkDoneProgressCreateParams) -> None:
+        def agree(_: types.WorkDoneProgressCreateParams | types.RegistrationParams) -> None:
             return
 
-        @self.feature(types.CLIENT_REGISTER_CAPABILITY)
-        def register(_: types.RegistrationParams) -> None:
-            return
+        handlers = {
+            STATUS: status,
+            types.WINDOW_SHOW_MESSAGE: show,
+            types.WINDOW_SHOW_MESSAGE_REQUEST: choose,
+            types.WINDOW_WORK_DONE_PROGRESS_CREATE: agree,
+            types.CLIENT_REGISTER_CAPABILITY: agree,
+        }
+        for name, handler in handlers.items():
+            self.feature(name)(handler)
 
     async def server_exit(self, server: asyncio.subprocess.Process) -> None:
         """Take note that the server is gone."""
@@ -194,7 +197,7 @@ async def _stop(client: Client) -> None:
     process = client._server  # noqa: SLF001  pygls has no other way to it
     if process is not None:
         await _end(process, patience=KILL_SECONDS)
-    await client.stop()
+    await cast("Any", client).stop()  # pygls gives it no types
 
 
 async def _keep_last_words(client: Client) -> None:
@@ -207,12 +210,12 @@ async def _keep_last_words(client: Client) -> None:
 
 async def _end(process: asyncio.subprocess.Process, *, patience: float = 0.0) -> None:
     """End a process: let it go by itself for ``patience`` seconds, then SIGTERM, then SIGKILL."""
-    steps = ((lambda: None, patience), (process.terminate, KILL_SECONDS), (process.kill, KILL_SECONDS))
-    for act, seconds in steps:
+    for act, seconds in ((None, patience), (process.terminate, KILL_SECONDS), (process.kill, KILL_SECONDS)):
         if process.returncode is not None:
             return
         with suppress(ProcessLookupError, TimeoutError):
-            act()
+            if act is not None:
+                act()
             async with asyncio.timeout(seconds):
                 await process.wait()
 

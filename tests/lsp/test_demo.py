@@ -25,7 +25,7 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         """Variables for its programs; temporary files are made where the test can see them."""
-        return isolated(self.folder / "home", TMPDIR=str(self.folder / "tmp"))
+        return isolated(self.folder / "home", TMPDIR=str(self.folder / "tmp"), PATH=os.defpath)
 
     def backend(self, script: str) -> None:
         """Write the program's part after the first line; `sh` runs it."""
