@@ -27,7 +27,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	PYTHONPATH=tests $(BIN)/python -P bench/run.py $(ARGS)
+	PYTHONPATH=tests:bench $(BIN)/python -P bench/run.py $(ARGS)
 
 # docs/ghost-text.svg, out of a real run of the demonstration.
 picture: setup

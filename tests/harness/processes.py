@@ -45,13 +45,17 @@ class Program:
             raise RuntimeError("not started")
         return self._process.pid
 
-    def start(self) -> Self:
-        """Start and wait for the line. Raises NotReadyError."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start without waiting for anything."""
         # A pipe as stdin: its end tells the program that we are gone, however we went.
         self._process = subprocess.Popen(
             self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._env, cwd=os.sep
         )
-        line = self._first_line(self._process)
+        return self._process
+
+    def start(self) -> Self:
+        """Start and wait for the line. Raises NotReadyError."""
+        line = self._first_line(self.launch())
         if line is None:
             self.stop()
             message = f"{self._argv[0]} was not ready within {START_DEADLINE} s"

@@ -21,7 +21,7 @@ from harness.lsp_client import DEADLINE, Request, Response
 GRACE = 0.05
 """Seconds for which an answer may cross the next change on the wire."""
 Expected = Callable[[int], Sequence[str]]
-"""From the number of keys typed so far to the texts that may follow."""
+"""From the number of characters typed so far to the texts that may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Rhythm:
 class Key:
     """One key: when it was due and sent, its request, and what came of it. Times are monotonic."""
 
-    character: str
+    text: str
     due: float
     sent: float = 0.0
     request: Request | None = None
@@ -101,12 +101,15 @@ async def type_text(
     editor: Editor,
     document: TextDocument,
     offset: int,
-    text: str,
+    text: Sequence[str],
     *,
     rhythm: Rhythm,
-    expected: Expected,
+    expected: Expected | None,
 ) -> TypingRun:
     """Type `text` at `offset`, key by key, and wait for the answer to the last key.
+
+    A key may insert several characters, as Enter does where the editor indents. `expected` None: whatever can be
+    shown is right, as with a real model.
 
     Keys are sent at their due times even when answers are outstanding; when the client itself falls behind,
     it shows in `Key.sent`.
@@ -114,24 +117,27 @@ async def type_text(
     if not 0 <= rhythm.ask_after < rhythm.interval:
         raise ValueError("ask_after must lie between 0 and interval")
     start = time.monotonic() + rhythm.interval
-    keys = [Key(character, start + index * rhythm.interval) for index, character in enumerate(text)]
+    keys = [Key(typed, start + index * rhythm.interval) for index, typed in enumerate(text)]
     before: Key | None = None
-    for index, key in enumerate(keys):
+    for key in keys:
         await _sleep_until(key.due)
-        key.sent = editor.insert(document, offset + index, key.character)
+        key.sent = editor.insert(document, offset, key.text)
+        offset += len(key.text)
         if before is not None:
             before.until = key.sent
             if rhythm.cancel and before.request is not None and before.request.open:
                 editor.client.cancel(before.request)
         if rhythm.ask_after:
             await _sleep_until(key.due + rhythm.ask_after)
-        key.caret = document.caret(offset + index + 1)
-        key.request = editor.ask(document, offset + index + 1, rhythm.kind)
+        key.caret = document.caret(offset)
+        key.request = editor.ask(document, offset, rhythm.kind)
         before = key
     if before is not None and before.request is not None:
         await before.request.response(DEADLINE)
-    for index, key in enumerate(keys):
-        _judge(key, expected(index + 1))
+    typed = 0
+    for key in keys:
+        typed += len(key.text)
+        _judge(key, None if expected is None else expected(typed))
     return TypingRun(tuple(keys))
 
 
@@ -140,7 +146,7 @@ def following(reference: str, start: int) -> Expected:
     return lambda typed: [reference[start + typed :]]
 
 
-def _judge(key: Key, expected: Sequence[str]) -> None:
+def _judge(key: Key, expected: Sequence[str] | None) -> None:
     response = key.response
     if response is None or key.caret is None or not response.items:
         return
@@ -153,7 +159,7 @@ def _judge(key: Key, expected: Sequence[str]) -> None:
         key.wrong = str(error)
         return
     key.ghost = ghost or None
-    if ghost and not any(text.startswith(ghost) for text in expected):
+    if ghost and expected is not None and not any(text.startswith(ghost) for text in expected):
         key.wrong = f"{ghost!r} does not follow {key.caret.text[: key.caret.column]!r}"
 
 

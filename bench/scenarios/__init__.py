@@ -1,0 +1,1 @@
+"""The benchmark's scenarios: each module measures one family and returns rows."""
