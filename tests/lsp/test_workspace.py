@@ -45,6 +45,7 @@ def test_incremental_changes(workspace: Workspace) -> None:
     assert document.source == 'x = "😀!"\r\ny'
     assert document.lines == ('x = "😀!"\r\n', "y")
     assert document.buffer.lines[1] == "y"
+    assert opened(workspace, "x\n").lines == ("x\n",)
     assert document.version == 3
     assert document.offset_at_position(types.Position(1, 1)) == len(document.source)
 
