@@ -27,7 +27,7 @@ class Envelope:
     id: str = field(default_factory=_new_id)
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def wrap(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
+    def wrap(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """A completion object around the choices."""
         return {
             "id": self.id,

@@ -1,0 +1,174 @@
+"""`pilotfish-backend`: the command line. Only this module knows arguments, standard input and the user's folders."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .arguments import build_parser
+
+if TYPE_CHECKING:
+    from .proxy.engines.base import Engine
+    from .proxy.settings import Settings
+
+_EXTRAS: Mapping[str, str] = {
+    **dict.fromkeys(("fastapi", "prometheus_client", "rich", "starlette", "uvicorn"), "server"),
+    **dict.fromkeys(("gguf", "huggingface_hub", "numpy", "pip", "xllamacpp"), "local"),
+}
+"""Libraries that are not always installed, and the extra of pilotfish that brings them."""
+
+_SHORTEST_KEY = 16
+
+
+class _Misuse(Exception):
+    """What was asked can't be done as it was asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. The exit status: 0 done, 1 failed, 2 can't be done like this, 130 interrupted."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return _COMMANDS[options.command](options)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        return _refuse(
+            f"this needs {library}, which is not installed here. "
+            f"Install it with: pip install 'pilotfish[{_EXTRAS[library]}]'"
+        )
+    except _Misuse as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(options: Namespace) -> int:
+    from .proxy.bind import ServeError
+    from .proxy.log_setup import set_up_logging
+    from .proxy.serve import ServeOptions, serve
+
+    try:
+        engine = _engine(options)
+        settings = _settings(options)
+        set_up_logging(options.log_file)
+        serving = ServeOptions(
+            settings=settings,
+            host=options.host,
+            port=options.port,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+            idle_seconds=options.idle_timeout,
+            state_file=options.state_file,
+        )
+        return serve(serving, engine)
+    except (ServeError, OSError) as error:
+        raise _Misuse(str(error)) from error
+
+
+def _engine(options: Namespace) -> "Engine":
+    from .proxy.engines.choose import ENGINES, WITHOUT_FILE, EngineChoice
+
+    if options.engine in WITHOUT_FILE:
+        name, path = options.model or options.engine, None
+    else:
+        from .models.catalogue import DEFAULT_MODEL, resolve_model
+        from .models.errors import ModelError
+
+        try:
+            model = resolve_model(options.model or DEFAULT_MODEL)
+        except ModelError as error:
+            raise _Misuse(str(error)) from error
+        name, path = model.name, model.path
+    options.model = name
+    return ENGINES[options.engine](EngineChoice(name, path, options.parallel, options.threads))
+
+
+def _settings(options: Namespace) -> "Settings":
+    from .proxy.keys import KeyFileError, load
+    from .proxy.settings import Limits, Settings
+
+    key = _key_from_stdin() if options.api_key_stdin else None
+    file: Path | None = options.api_key_file
+    if file is None and key is None and _default_key_file().exists():
+        file = _default_key_file()
+    if file is not None:
+        try:
+            if not load(file) and key is None:
+                raise _Misuse(f"{file} holds no key. Make one with 'pilotfish-backend keys add NAME'.")
+        except KeyFileError as error:
+            raise _Misuse(str(error)) from error
+    return Settings(
+        limits=Limits(
+            body_bytes=options.max_body,
+            queue=options.queue,
+            request_seconds=options.request_timeout,
+            key_rate=options.key_rate,
+            key_concurrency=options.key_concurrency,
+        ),
+        model=options.model,
+        api_key=key,
+        api_key_file=file,
+        copilot_token=options.enable_copilot_token,
+    )
+
+
+def _key_from_stdin() -> str:
+    key = sys.stdin.readline().strip()
+    if len(key) < _SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise _Misuse(f"--api-key-stdin: expected one line with a key of {_SHORTEST_KEY} characters or more.")
+    return key
+
+
+def _keys(options: Namespace) -> int:
+    from .proxy import key_commands
+    from .proxy.keys import KeyFileError
+
+    file = options.api_key_file or _default_key_file()
+    try:
+        match options.action:
+            case "add":
+                return key_commands.add(
+                    file, options.name, rate=options.rate, concurrency=options.concurrency
+                )
+            case "revoke":
+                return key_commands.revoke(file, options.name)
+            case _:
+                return key_commands.show(file)
+    except KeyFileError as error:
+        raise _Misuse(str(error)) from error
+
+
+def _pull(options: Namespace) -> int:
+    from pilotfish.backend.models.commands import pull
+
+    return pull(options)
+
+
+def _models(options: Namespace) -> int:
+    from pilotfish.backend.models.commands import show_models
+
+    return show_models(options)
+
+
+def _default_key_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("pilotfish") / "keys.json"
+
+
+def _refuse(message: str) -> int:
+    print(f"pilotfish-backend: {message}", file=sys.stderr)
+    return 2
+
+
+_COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
+    "serve": _serve,
+    "keys": _keys,
+    "pull": _pull,
+    "models": _models,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

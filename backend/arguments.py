@@ -1,0 +1,173 @@
+"""What `pilotfish-backend` understands on its command line."""
+
+import argparse
+from pathlib import Path
+
+from .proxy.bind import PORT
+from .proxy.settings import Limits
+from .version import version
+
+DEFAULTS = Limits()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser. What it gives has ``command``, the command's name, beside that command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="pilotfish-backend", description="Serves a code model to editors over OpenAI's completions API."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version()}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
+    _add_serve(commands)
+    _add_keys(commands)
+    pull = commands.add_parser("pull", help="bring a model to this machine")
+    pull.add_argument(
+        "model", nargs="?", metavar="MODEL", help="a name that 'models' lists (default: the default model)"
+    )
+    pull.add_argument("--yes", action="store_true", help="accept a licence that is not open to everybody")
+    commands.add_parser("models", help="list the models that can be pulled, and those that are here")
+    return parser
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve a model",
+        description="Serve a model until told to stop (Ctrl+C, SIGTERM; a second signal stops at once).",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_SERVE_NOTES,
+    )
+    add = serve.add_argument
+    add(
+        "--engine",
+        choices=("llama", "memory"),
+        default="llama",
+        help="llama: GGUF files; memory: a stand-in for tests",
+    )
+    add(
+        "--model",
+        metavar="NAME|PATH",
+        help="a pulled model's name, or a .gguf file (default: the default model)",
+    )
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: %(default)s); others need API keys",
+    )
+    add("--port", type=_port, default=PORT, help="port to listen on, 0: any free one (default: %(default)s)")
+    add("--parallel", type=_positive, metavar="N", help="requests that are served at once")
+    add("--threads", type=_positive, metavar="N", help="CPU threads")
+    add(
+        "--idle-timeout",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="stop after S seconds without a request",
+    )
+    add(
+        "--state-file",
+        type=Path,
+        metavar="F",
+        help="write where the server is to F while it takes connections",
+    )
+    add("--log-file", type=Path, metavar="F", help="log to F (rotated) instead of stderr")
+    keys = serve.add_argument_group("access")
+    add = keys.add_argument
+    add(
+        "--api-key-file",
+        type=Path,
+        metavar="F",
+        help="named keys' hashes (default: the file of 'keys', if it is there)",
+    )
+    add("--api-key-stdin", action="store_true", help="read one more key from standard input's first line")
+    add("--tls-cert", type=Path, metavar="F", help="certificate chain (PEM)")
+    add("--tls-key", type=Path, metavar="F", help="its private key (PEM)")
+    add("--enable-copilot-token", action="store_true", help="answer /copilot_internal/v2/token")
+    limits = serve.add_argument_group("limits")
+    add = limits.add_argument
+    add(
+        "--queue",
+        type=_positive,
+        default=32,
+        metavar="N",
+        help="requests that may wait (default: %(default)s)",
+    )
+    add(
+        "--request-timeout",
+        type=_seconds,
+        default=DEFAULTS.request_seconds,
+        metavar="S",
+        help="for one request (default: %(default)g)",
+    )
+    add(
+        "--max-body",
+        type=_positive,
+        default=DEFAULTS.body_bytes,
+        metavar="BYTES",
+        help="of one request (default: 2 MiB)",
+    )
+    add(
+        "--key-rate",
+        type=_seconds,
+        default=0.0,
+        metavar="N",
+        help="requests a minute of one key (default: 0, any)",
+    )
+    add(
+        "--key-concurrency",
+        type=_count,
+        default=16,
+        metavar="N",
+        help="requests at once of one key (default: %(default)s; 0: any)",
+    )
+
+
+_SERVE_NOTES = """\
+The state file is JSON: pid, port, host, scheme, model, instance_id, version, started, api_key; only its owner can
+read it. It is there while the port takes connections and goes when the server stops. Its server is the right one if
+/health answers with the same instance_id. /health/ready is 503 (state "loading") until the engine has given a token.
+
+A key on standard input does not show up in the process list or the environment; the named keys of the default file
+then do not count. Exit status: 0 stopped, 1 the engine did not start, 2 can't serve like this."""
+
+
+def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    keys = commands.add_parser("keys", help="make, list and revoke API keys")
+    actions = keys.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
+    add = actions.add_parser("add", help="make a key and print it, once")
+    listing = actions.add_parser("list", help="list the keys' names")
+    revoke = actions.add_parser("revoke", help="forget a key")
+    for action in (add, revoke):
+        action.add_argument("name", metavar="NAME", help="whose key it is")
+    for action in (add, listing, revoke):
+        action.add_argument(
+            "--api-key-file", type=Path, metavar="F", help="default: keys.json in the user's folder"
+        )
+    add.add_argument("--rate", type=_seconds, metavar="N", help="requests a minute (0: any)")
+    add.add_argument("--concurrency", type=_count, metavar="N", help="requests at once (0: any)")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    if not (number := _count(text)):
+        raise argparse.ArgumentTypeError("0 is too few")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return number
+
+
+def _port(text: str) -> int:
+    number = _count(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port")
+    return number
