@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.local_backend import until
 from pilotfish.lsp.backend_errors import BadSetting
 from pilotfish.lsp.key_command import read_key
 from pilotfish.lsp.processes import is_running
@@ -75,7 +76,7 @@ async def test_it_has_bounded_time(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"longer than 0\.7 s"):
         await read_key(python(code), timeout=0.7)
     assert time.monotonic() - begin < 5
-    assert not is_running(int((tmp_path / "pid").read_text()))
+    await until(lambda: not is_running(int((tmp_path / "pid").read_text())))
 
 
 async def test_endless_output_is_cut() -> None:
