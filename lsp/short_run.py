@@ -11,6 +11,7 @@ from pathlib import Path
 
 END_TIMEOUT = 3.0
 """Seconds that a program has to end by itself before it is made to."""
+DRAIN_TIMEOUT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ async def running(
         yield Running(process, process.stdout)
     finally:
         await _end(process)
+        # The pipe is closed when it has been read to its end, which is near now.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                while await process.stdout.read(65536):
+                    pass
 
 
 async def _end(process: Process) -> None:
