@@ -22,7 +22,7 @@ from pilotfish.lsp.demo_editor import Editor, Suggestion
 from pilotfish.lsp.demo_programs import Client, ProgramError, backend_program, language_server, pull
 from pilotfish.lsp.demo_show import Show, choose_show
 from pilotfish.lsp.demo_subject import Subject, SubjectError, read_subject
-from pilotfish.lsp.demo_typist import Typist
+from pilotfish.lsp.demo_typist import Pace, Typist
 from pilotfish.lsp.program import install_advice
 from pilotfish.lsp.setting_kinds import is_local_path
 
@@ -91,7 +91,7 @@ async def _demonstrate(file: Path | None, environment: Mapping[str, str], show: 
         async with server as client:
             await client.ready(READY_SECONDS)
             show.say(f"3. typing into a copy of {subject.path}")
-            suggestions = await _type(subject, copy, client, show)
+            suggestions = await type_into(subject, copy, client, show, Pace())
     return _conclude(suggestions, show)
 
 
@@ -103,11 +103,11 @@ def _chosen_model(environment: Mapping[str, str]) -> str:
     return "" if backend.url else backend.model
 
 
-async def _type(subject: Subject, copy: Path, client: Client, show: Show) -> list[Suggestion]:
-    """Type into the places until enough was accepted; all suggestions that appeared."""
+async def type_into(subject: Subject, copy: Path, client: Client, show: Show, pace: Pace) -> list[Suggestion]:
+    """Type into the subject's places until enough was accepted; return all suggestions that appeared."""
     editor = Editor(client, copy, subject.text, language=subject.language, encoding=client.encoding)
     dice = random.Random(subject.path.name)  # noqa: S311  only the rhythm of the keys
-    typist = Typist(editor, client.check, show, dice)
+    typist = Typist(editor, client.check, show, dice, pace)
     lines = len(editor.lines)
     show.start(subject.path.name)
     try:

@@ -66,7 +66,7 @@ class Client(LanguageClient):
         self._say = say
         self._news = asyncio.Event()
 
-        def status(told: object) -> None:
+        def status(told: tuple[str, ...]) -> None:  # pygls makes a named tuple of what it has no type for
             self.state = getattr(told, "state", "")
             self.state_message = getattr(told, "message", "")
             self._news.set()
@@ -95,6 +95,10 @@ class Client(LanguageClient):
         del server
         self.gone = True
         self._news.set()
+
+    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
+        """Keep what pygls could not make sense of for the message that follows."""
+        self.last_words.append(f"{source.__name__}: {error}")
 
     async def ready(self, deadline: float) -> None:
         """Wait until the backend can be asked. Raises ``ProgramError``."""

@@ -3,28 +3,39 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pilotfish.lsp.demo_editor import Editor
 from pilotfish.lsp.demo_places import Place, look_at
 from pilotfish.lsp.demo_show import Show
 
-KEY_SECONDS = 0.12
-JITTER = 0.35
-"""How far a pause between keys may be off its mean, as a share of it."""
-LOOK_SECONDS = 2.5
-"""How long the typist waits for something to accept."""
-READ_SECONDS = 1.0
-"""How long the typist reads before accepting."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A person's pace, in seconds."""
+
+    key: float = 0.12
+    jitter: float = 0.35
+    """How far a pause between two keys may be off, as a share of it."""
+    find: float = 1.2
+    """Until the first key at another place."""
+    look: float = 2.5
+    """How long to wait for something to accept."""
+    read: float = 1.0
+    """How long to read it, and what was accepted."""
 
 
 class Typist:
     """Types into an editor. ``check`` is called before each key and raises if there is no use in going on."""
 
-    def __init__(self, editor: Editor, check: Callable[[], None], show: Show, dice: random.Random) -> None:
+    def __init__(
+        self, editor: Editor, check: Callable[[], None], show: Show, dice: random.Random, pace: Pace
+    ) -> None:
         self._editor = editor
         self._check = check
         self._show = show
         self._dice = dice
+        self._pace = pace
         self._seen = 0
         self._due = 0.0
         editor.on_change = self._changed
@@ -34,7 +45,7 @@ class Typist:
         first, *rest = place.texts
         indent = _indentation(first)
         self._editor.cut(place.line + shift, len(place.texts), indent)
-        await self._pause(LOOK_SECONDS / 2)
+        await self._pause(self._pace.find)
         await self._keys(first[len(indent) :])
         for text in rest:
             await self._key("\n" + _indentation(text))
@@ -42,7 +53,7 @@ class Typist:
             await self._keys(typed[len(_indentation(text)) :])
             if accept and not await self._take():
                 await self._keys(text[len(typed) :])
-        await self._pause(KEY_SECONDS)
+        await self._pause(self._pace.key)
 
     async def _keys(self, text: str) -> None:
         for character in text:
@@ -52,23 +63,22 @@ class Typist:
         """Press a key when it is due, whatever the server is doing."""
         await self._pause(self._due - asyncio.get_running_loop().time())
         self._check()
-        self._due = asyncio.get_running_loop().time() + KEY_SECONDS * self._dice.uniform(
-            1 - JITTER, 1 + JITTER
-        )
+        off = self._dice.uniform(-self._pace.jitter, self._pace.jitter)
+        self._due = asyncio.get_running_loop().time() + self._pace.key * (1 + off)
         self._editor.press(text)
 
     async def _take(self) -> bool:
         """Wait for ghost text, read it, accept it; False if there is none."""
-        await self._editor.settle(LOOK_SECONDS)
+        await self._editor.settle(self._pace.look)
         self._check()
         if not self._editor.ghost:
             return False
-        await self._pause(READ_SECONDS)
+        await self._pause(self._pace.read)
         if not self._editor.ghost:
             return False
         taken = self._editor.accept()
         self._show.event(self._editor.view, f"accepted: {_short(taken)}")
-        await self._pause(READ_SECONDS)
+        await self._pause(self._pace.read)
         return True
 
     @staticmethod
