@@ -105,7 +105,8 @@ async def type_through(bench: Bench) -> list[Row]:
     async with session(bench) as editor:
         for number in range(bench.repeat):
             document = editor.open(f"through{number}.py", SUM.text)
-            assert await editor.ghost(document, SUM.offset, INVOKED) == SUM.rest
+            suggested = await editor.ghost(document, SUM.offset)
+            assert suggested == SUM.rest, f"suggested {suggested!r}"
             before = len(bench.mock.completions())
             run = await type_text(
                 editor,

@@ -107,6 +107,10 @@ class Editor:
         }
         return self.client.request("textDocument/inlineCompletion", params)
 
+    async def line(self, document: TextDocument, offset: int, kind: int = AUTOMATIC) -> str:
+        """The first line of `ghost`: what is asked for by hand may have several."""
+        return (await self.ghost(document, offset, kind)).split("\n")[0]
+
     async def ghost(self, document: TextDocument, offset: int, kind: int = AUTOMATIC) -> str:
         """Ask, and the ghost text of the first item ("" when there is none). Raises InvalidItemError."""
         caret = document.caret(offset)
@@ -118,13 +122,13 @@ class Editor:
         params = {"command": name, "arguments": list(arguments)}
         return await self.client.request("workspace/executeCommand", params).response()
 
-    async def ghost_within(
+    async def line_within(
         self, document: TextDocument, offset: int, *, deadline: float, kind: int = INVOKED, every: float = 0.2
     ) -> str:
-        """Ask again and again until something is shown; the ghost text, or "" after `deadline` seconds."""
+        """Ask again and again until something is shown; its first line, or "" after `deadline` seconds."""
         end = asyncio.get_running_loop().time() + deadline
         while True:
-            shown = await self.ghost(document, offset, kind)
+            shown = await self.line(document, offset, kind)
             if shown or asyncio.get_running_loop().time() > end:
                 return shown
             await asyncio.sleep(every)

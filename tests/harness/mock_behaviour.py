@@ -6,7 +6,7 @@ from typing import Any
 
 FAULTS = (
     "malformed_json",  # a body (or an event) that is not JSON
-    "malformed_sse",  # lines that are no Server-Sent Events between good ones
+    "malformed_sse",  # lines that mean nothing in a stream, between good ones (without a stream: no JSON)
     "half_utf8",  # the stream ends inside a character
     "close",  # the connection is closed without an end of the response
     "hang",  # nothing more comes, and the connection stays open

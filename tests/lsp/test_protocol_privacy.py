@@ -115,7 +115,7 @@ async def test_excluded_files_are_not_sent(
     assert await editor.ghost(document, SUM.offset, INVOKED) == ""
     assert mock.completions() == []
     other = editor.open("shop.py", SUM.text)
-    assert await editor.ghost(other, SUM.offset, INVOKED) == SUM.rest
+    assert await editor.line(other, SUM.offset, INVOKED) == SUM.rest
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_a_new_document_is_completed(open_editor: OpenEditor, mock: MockBa
     mock.configure(policy="continue", reference=REFERENCE)
     editor = await open_editor()
     document = editor.open("untitled:Untitled-1", SUM.text)
-    assert await editor.ghost(document, SUM.offset, INVOKED) == SUM.rest
+    assert await editor.line(document, SUM.offset, INVOKED) == SUM.rest
 
 
 async def test_binary_content_is_not_completed(open_editor: OpenEditor, mock: MockBackend) -> None:
@@ -170,7 +170,7 @@ async def test_a_proxy_in_the_environment_gets_the_rest(open_editor: OpenEditor)
         environment = {"HTTP_PROXY": trap.url, "http_proxy": trap.url}
         await open_editor(backend_url="http://backend.invalid:8012", environment=environment, ready=False)
         async with asyncio.timeout(20):
-            while not trap.heard:  # noqa: ASYNC110  the trap has no event to wait for
+            while not trap.heard:
                 await asyncio.sleep(0.02)
     assert b"backend.invalid" in trap.heard[0]
 

@@ -33,9 +33,19 @@ async def test_a_request_is_answered_with_the_rest_of_the_line(
     mock.configure(policy="continue", reference=REFERENCE)
     editor = await open_editor()
     document = editor.open("shop.py", SUM.text)
-    assert await editor.ghost(document, SUM.offset, kind) == SUM.rest
+    assert await editor.line(document, SUM.offset, kind) == SUM.rest
     assert len(mock.completions()) == 1
     assert_no_popup(editor.client)
+
+
+async def test_what_is_asked_for_by_hand_ends_where_the_block_ends(
+    open_editor: OpenEditor, mock: MockBackend
+) -> None:
+    """The model goes on into the next method: it is not shown, nor is half a line, nor a line end at the end."""
+    mock.configure(policy="continue", reference=REFERENCE)
+    editor = await open_editor()
+    document = editor.open("shop.py", SUM.text)
+    assert await editor.ghost(document, SUM.offset, INVOKED) == SUM.rest
 
 
 async def test_a_superseded_request_is_answered_empty(open_editor: OpenEditor, mock: MockBackend) -> None:
@@ -79,8 +89,9 @@ async def test_cancel_without_an_edit_closes_the_http_request(
     await mock.closed(call.id)
 
 
-async def test_only_a_real_cancel_is_an_error(open_editor: OpenEditor) -> None:
+async def test_only_a_real_cancel_is_an_error(open_editor: OpenEditor, mock: MockBackend) -> None:
     """Cancelling what was answered long ago, or never asked, changes nothing and says nothing."""
+    mock.configure(policy="continue", reference=REFERENCE)
     editor = await open_editor()
     document = editor.open("shop.py", SUM.text)
     request = editor.ask(document, SUM.offset)
@@ -213,7 +224,7 @@ async def test_other_requests_are_answered_while_a_call_hangs(
     assert (await editor.command("pilotfish.backend.status")).error is None
     mock.configure(first_token=0.0)
     other = editor.open("other.py", MAX.text)
-    assert await editor.ghost(other, MAX.offset, INVOKED) == MAX.rest
+    assert await editor.line(other, MAX.offset, INVOKED) == MAX.rest
     assert hanging.open
 
 
@@ -250,7 +261,7 @@ async def test_deletion_does_not_ask(open_editor: OpenEditor, mock: MockBackend)
     editor.replace(document, SUM.offset + 1, SUM.offset + len("sx") + len(SUM.rest), "")
     assert await editor.ghost(document, SUM.offset + 1) == ""
     assert mock.completions() == []
-    assert await editor.ghost(document, SUM.offset + 1, INVOKED) == SUM.rest[1:]
+    assert await editor.line(document, SUM.offset + 1, INVOKED) == SUM.rest[1:]
 
 
 async def test_a_word_right_of_the_cursor_is_not_completed_unasked(
@@ -272,7 +283,7 @@ async def test_trigger_kind_0_is_the_invoked_of_an_old_client(
     mock.configure(policy="continue", reference=REFERENCE)
     editor = await open_editor()
     document = editor.open("shop.py", SUM.text)
-    assert await editor.ghost(document, SUM.offset, 0) == SUM.rest
+    assert await editor.line(document, SUM.offset, 0) == SUM.rest
     assert_no_popup(editor.client)
     whole = editor.open("whole.py", REFERENCE)
     before = len(mock.completions())
@@ -297,7 +308,8 @@ async def test_nothing_stale_is_shown_when_the_text_turns_away(
 
     def expected(typed: int) -> list[str]:
         truth = [*following(REFERENCE, SUM.offset)(typed)]
-        return truth if typed >= 9 else [*truth, SUM.rest[typed:9] + DIVERGENCE]
+        # At nine keys exactly, the older answer has not been contradicted yet.
+        return truth if typed > 9 else [*truth, SUM.rest[typed:9] + DIVERGENCE]
 
     run = await type_text(
         editor,

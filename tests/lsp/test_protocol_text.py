@@ -28,14 +28,14 @@ async def test_wide_characters_left_of_the_cursor(
     open_editor: OpenEditor, mock: MockBackend, encoding: Encoding
 ) -> None:
     """The cursor is where the client means it, and so is the range that comes back, in each encoding."""
-    mock.configure(text="sum(items)\n")
+    mock.configure(text=" sum(items)\n")  # the space before it is not sent, so the model says it
     editor = await open_editor(encodings=[encoding])
     assert editor.encoding == encoding
     text = BEFORE + WIDE + "\nmore = 1\n"
     document = editor.open("wide.py", text)
     offset = len(BEFORE + WIDE)
     caret = document.caret(offset)
-    response = await editor.ask(document, offset, INVOKED).response()
+    response = await editor.ask(document, offset).response()
     assert caret.after_accepting(response.items[0]) == WIDE + "sum(items)"
     assert _prompt(mock).endswith(WIDE.rstrip())
     assert_no_popup(editor.client)
@@ -86,7 +86,7 @@ async def test_line_ends(open_editor: OpenEditor, mock: MockBackend, end: str) -
     offset = len(SUM.text[: SUM.offset].replace("\n", end))
     document = editor.open("shop.py", text)
     caret = document.caret(offset)
-    response = await editor.ask(document, offset, INVOKED).response()
+    response = await editor.ask(document, offset).response()
     assert caret.after_accepting(response.items[0]) == caret.text + SUM.rest
     editor.insert(document, offset, SUM.rest[:4])
     assert await editor.ghost(document, offset + 4, AUTOMATIC) == SUM.rest[4:]
@@ -99,7 +99,7 @@ async def test_tabs(open_editor: OpenEditor, mock: MockBackend) -> None:
     editor = await open_editor()
     offset = reference.index("(item, flush")
     document = editor.open("tabs.py", reference[:offset] + "\n")
-    assert await editor.ghost(document, offset, INVOKED) == "(item, flush=True)"
+    assert await editor.ghost(document, offset) == "(item, flush=True)"
     assert "\t\tprint" in _prompt(mock)
 
 
@@ -118,7 +118,7 @@ async def test_an_empty_document(open_editor: OpenEditor, mock: MockBackend) -> 
     document = editor.open("empty.py", "")
     assert await editor.ghost(document, 0, AUTOMATIC) == ""
     assert mock.completions() == []
-    assert await editor.ghost(document, 0, INVOKED) in {"import json", ""}
+    assert await editor.line(document, 0, INVOKED) in {"import json", ""}
 
 
 @pytest.mark.parametrize("position", [{"line": 18, "character": 9999}, {"line": 9999, "character": 0}])
@@ -161,7 +161,7 @@ async def test_a_lone_surrogate(open_editor: OpenEditor, mock: MockBackend) -> N
     document = editor.open("half.py", 'broken = "\ud83d"\nvalue = ')
     assert (await editor.ask(document, len(document.text), INVOKED).response()).error is None
     other = editor.open("shop.py", SUM.text)
-    assert await editor.ghost(other, SUM.offset, INVOKED) == SUM.rest
+    assert await editor.line(other, SUM.offset, INVOKED) == SUM.rest
     assert_no_popup(editor.client)
 
 
@@ -173,7 +173,7 @@ async def test_a_change_without_a_range_replaces_everything(
     editor = await open_editor()
     document = editor.open("shop.py", "something else\n")
     editor.set_text(document, SUM.text)
-    assert await editor.ghost(document, SUM.offset, INVOKED) == SUM.rest
+    assert await editor.line(document, SUM.offset, INVOKED) == SUM.rest
 
 
 @pytest.mark.parametrize(
