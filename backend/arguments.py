@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .models.commands import add_arguments as add_model_commands
 from .proxy.bind import PORT
 from .proxy.settings import Limits
 from .version import version
@@ -19,12 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     _add_serve(commands)
     _add_keys(commands)
-    pull = commands.add_parser("pull", help="bring a model to this machine")
-    pull.add_argument(
-        "model", nargs="?", metavar="MODEL", help="a name that 'models' lists (default: the default model)"
-    )
-    pull.add_argument("--yes", action="store_true", help="accept a licence that is not open to everybody")
-    commands.add_parser("models", help="list the models that can be pulled, and those that are here")
+    add_model_commands(commands)
     return parser
 
 
