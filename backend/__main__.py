@@ -73,8 +73,9 @@ def _engine(options: Namespace) -> "Engine":
     if options.engine in WITHOUT_FILE:
         name, path = options.model or options.engine, None
     else:
-        from .models.catalogue import DEFAULT_MODEL, resolve_model
+        from .models.catalogue import DEFAULT_MODEL
         from .models.errors import ModelError
+        from .models.local import resolve_model
 
         try:
             model = resolve_model(options.model or DEFAULT_MODEL)
