@@ -63,6 +63,7 @@ class Client(LanguageClient):
         self.gone = False
         self.last_words: deque[str] = deque(maxlen=20)
         """The end of the server's stderr."""
+        self._shown: list[str] = []
         self._say = say
         self._news = asyncio.Event()
 
@@ -72,12 +73,15 @@ class Client(LanguageClient):
             self._news.set()
 
         def show(params: types.ShowMessageParams) -> None:
+            self._shown.append(params.message)
             say(f"pilotfish: {params.message}")
 
         def choose(params: types.ShowMessageRequestParams) -> None:
             say(f"pilotfish: {params.message}")  # and no answer: nothing is decided behind the user's back
 
-        def agree(_: types.WorkDoneProgressCreateParams | types.RegistrationParams) -> None:
+        def agree(
+            _: "types.WorkDoneProgressCreateParams | types.RegistrationParams | types.ProgressParams",
+        ) -> None:
             return
 
         handlers = {
@@ -85,6 +89,7 @@ class Client(LanguageClient):
             types.WINDOW_SHOW_MESSAGE: show,
             types.WINDOW_SHOW_MESSAGE_REQUEST: choose,
             types.WINDOW_WORK_DONE_PROGRESS_CREATE: agree,
+            types.PROGRESS: agree,  # the status tells the same
             types.CLIENT_REGISTER_CAPABILITY: agree,
         }
         for name, handler in handlers.items():
@@ -108,7 +113,9 @@ class Client(LanguageClient):
                 while self.state not in {"ready", "working"}:
                     self.check()
                     if self.state in {"error", "off"}:
-                        raise ProgramError(f"the backend did not start: {self.state_message or self.state}")
+                        seen = self.state_message in self._shown
+                        reason = "" if seen else f": {self.state_message or self.state}"
+                        raise ProgramError(f"the backend did not start{reason}")
                     if self.state_message and self.state_message != told:
                         told = self.state_message
                         self._say(f"  {told}")
