@@ -265,34 +265,32 @@ async def _cancel_in_prefill(bench: Bench, home: Path) -> list[Row]:
 async def _backend(bench: Bench, home: Path) -> AsyncIterator[httpx.AsyncClient]:
     state = home / "backend.json"
     argv = [*backend(), "serve", "--port", "0", "--parallel", "1", "--state-file", str(state)]
+    argv += ["--log-file", str(home / "backend.log")]
     argv += [] if bench.model is None else ["--model", bench.model]
     program = Program(argv, env=_environment(home))
-    program.launch()
+    process = program.launch()
     try:
-        fields = await asyncio.to_thread(_state, state)
+        async with asyncio.timeout(START_DEADLINE):
+            while not state.exists():
+                assert process.poll() is None, "the backend did not start"
+                await asyncio.sleep(0.05)
+        fields = json.loads(state.read_text())
         headers = {"authorization": f"Bearer {fields['api_key']}"} if fields.get("api_key") else {}
-        url = f"http://127.0.0.1:{fields['port']}/v1"
+        url = f"http://127.0.0.1:{fields['port']}"
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60) as http:
+            async with asyncio.timeout(START_DEADLINE):
+                while (await http.get("/health/ready")).status_code != 200:
+                    assert process.poll() is None, "the backend did not load its model"
+                    await asyncio.sleep(0.05)
             yield http
     finally:
         await asyncio.to_thread(program.stop)
 
 
-def _state(path: Path) -> dict[str, Any]:
-    """The backend's state file, once it is there."""
-    end = time.monotonic() + START_DEADLINE
-    while time.monotonic() < end:
-        if path.exists():
-            fields: dict[str, Any] = json.loads(path.read_text())
-            return fields
-        time.sleep(0.05)
-    raise AssertionError("the backend wrote no state file")
-
-
 async def _short(http: httpx.AsyncClient, prompt: str) -> float:
     """Seconds until the first byte of text of a tiny request."""
     began = time.monotonic()
-    answer = await http.post("/completions", json={"prompt": prompt, "max_tokens": 1})
+    answer = await http.post("/v1/completions", json={"prompt": prompt, "max_tokens": 1})
     assert answer.status_code == 200, answer.text
     return time.monotonic() - began
 
@@ -307,6 +305,6 @@ async def _broken_off(http: httpx.AsyncClient, prompt: str) -> None:
 
 
 async def _drain(http: httpx.AsyncClient, body: dict[str, Any]) -> None:
-    async with http.stream("POST", "/completions", json=body) as response:
+    async with http.stream("POST", "/v1/completions", json=body) as response:
         async for _ in response.aiter_raw():
             pass

@@ -81,7 +81,7 @@ async def _run(scenarios: Mapping[str, Scenario], arguments: argparse.Namespace)
             began = time.monotonic()
             try:
                 rows += await scenario(bench)
-            except AssertionError as error:
+            except (AssertionError, TimeoutError) as error:
                 # One scenario that cannot be finished must not hide the numbers of the others.
                 reason = (str(error).splitlines() or ["an expectation did not hold"])[0][:200]
                 rows.append(Row(name, "finished", 0, "", 1, "==", note=reason))
