@@ -51,6 +51,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     add("--port", type=_port, default=PORT, help="port to listen on, 0: any free one (default: %(default)s)")
     add("--parallel", type=_positive, metavar="N", help="requests that are served at once")
+    add("--context", type=_positive, metavar="N", help="tokens that a prompt and its completion share")
     add("--threads", type=_positive, metavar="N", help="CPU threads")
     add(
         "--idle-timeout",

@@ -13,15 +13,26 @@ log = logging.getLogger(__name__)
 
 State = Literal["loading", "ready", "failing", "stopping"]
 
-_TICK = 0.5  # seconds between two looks
 _RETRY = 1.0  # seconds between two probes of an engine that fails: recovery should be noticed soon
-_PROBE_SECONDS = 5.0  # a probe that takes longer has failed
 
 
 class Vitals:
-    """Loads the engine, then keeps asking it for a token unless real traffic proves that it lives."""
+    """Loads the engine, then keeps asking it for a token unless real traffic proves that it lives.
 
-    def __init__(self, engine: Engine, settings: Settings, clock: Callable[[], float]) -> None:
+    It looks every ``tick`` seconds; a probe that takes longer than ``probe_timeout`` seconds has failed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        clock: Callable[[], float],
+        *,
+        tick: float = 0.5,
+        probe_timeout: float = 5.0,
+    ) -> None:
+        self._tick = tick
+        self._probe_timeout = probe_timeout
         self._engine = engine
         self._settings = settings
         self._clock = clock
@@ -102,7 +113,7 @@ class Vitals:
         finally:
             self.settled.set()
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._tick)
             # A probe would only wait behind the requests that hold the slots; their tokens are the proof.
             if self._due() and not busy():
                 await self._probe()
@@ -115,7 +126,7 @@ class Vitals:
     async def _probe(self) -> None:
         self._asked = self._clock()
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
+            async with asyncio.timeout(self._probe_timeout):
                 await self._engine.probe()
         except TimeoutError:
             self._fail("The engine did not answer a probe.")
