@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,13 @@ _EXTRAS: Mapping[str, str] = {
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
 
+_NEEDED: Mapping[str, Sequence[str]] = {
+    "llama": ("xllamacpp", "uvicorn"),
+    "memory": ("uvicorn",),
+    "pull": ("gguf", "rich"),
+}
+"""What is looked for before a command, or an engine, begins: a download that turns out to be in vain is a nuisance."""
+
 _SHORTEST_KEY = 16
 
 
@@ -29,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. The exit status: 0 done, 1 failed, 2 can't be done like this, 130 interrupted."""
     options = build_parser().parse_args(arguments)
     try:
+        _require(_NEEDED.get(getattr(options, "engine", options.command), ()))
         return _COMMANDS[options.command](options)
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
@@ -42,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error))
     except KeyboardInterrupt:
         return 130
+
+
+def _require(libraries: Sequence[str]) -> None:
+    """Raise ``ModuleNotFoundError`` for the first library that is not installed."""
+    for name in libraries:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(name=name)
 
 
 def _serve(options: Namespace) -> int:
@@ -83,7 +99,9 @@ def _engine(options: Namespace) -> "Engine":
             raise _Misuse(str(error)) from error
         name, path = model.name, model.path
     options.model = name
-    return ENGINES[options.engine](EngineChoice(name, path, options.parallel, options.threads))
+    return ENGINES[options.engine](
+        EngineChoice(name, path, options.parallel, options.context, options.threads)
+    )
 
 
 def _settings(options: Namespace) -> "Settings":
