@@ -1,7 +1,7 @@
 """Which engine runs a model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .base import Engine
@@ -27,20 +27,28 @@ def _llama(choice: EngineChoice) -> Engine:
     from .llama import LlamaEngine, LlamaSettings
 
     assert choice.path is not None
-    settings = LlamaSettings(path=choice.path, name=choice.name, threads=choice.threads)
-    told = {"slots": choice.parallel, "context": choice.context}
+    usual = LlamaSettings(path=choice.path, name=choice.name)
     return LlamaEngine(
-        replace(settings, **{name: value for name, value in told.items() if value is not None})
+        LlamaSettings(
+            path=choice.path,
+            name=choice.name,
+            slots=choice.parallel or usual.slots,
+            context=choice.context or usual.context,
+            threads=choice.threads,
+        )
     )
 
 
 def _memory(choice: EngineChoice) -> Engine:
     from .memory import MemoryEngine, MemorySettings
 
-    settings = MemorySettings(model=choice.name)
-    told = {"slots": choice.parallel, "context_length": choice.context}
+    usual = MemorySettings()
     return MemoryEngine(
-        replace(settings, **{name: value for name, value in told.items() if value is not None})
+        MemorySettings(
+            model=choice.name,
+            slots=choice.parallel or usual.slots,
+            context_length=choice.context or usual.context_length,
+        )
     )
 
 
