@@ -165,9 +165,10 @@ async def test_a_stop_ends_a_start_that_is_under_way(backends: LocalBackends) ->
     backends.behave(before_listening=30)
     start = asyncio.create_task(backends.launcher().ensure())
     await until(lambda: backends.trace("starting").exists() and bool(backends.starts))
-    await backends.launcher().stop()
-    with pytest.raises(StoppedByUser):
-        await start
+    async with asyncio.timeout(5):
+        await backends.launcher().stop()
+        with pytest.raises(StoppedByUser):
+            await start
     assert backends.running == []
 
 
@@ -285,7 +286,7 @@ async def test_a_start_that_never_listens_is_given_up(backends: LocalBackends) -
 async def test_a_model_that_does_not_load_fails_the_start(backends: LocalBackends) -> None:
     """The program ends by itself; one crash is counted, by the window that started it."""
     backends.behave(loading=0.3, load_failure=True)
-    with pytest.raises(StartFailed, match="ended while it loaded the model"):
+    with pytest.raises(StartFailed, match=r"ended (while it loaded the model|at its start)"):
         await backends.launcher().ensure()
     assert len(json.loads(backends.trace("crashes").read_text())["crashes"]) == 1
 
