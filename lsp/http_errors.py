@@ -57,9 +57,7 @@ def mapped(endpoint: Endpoint) -> Iterator[None]:
         raise _no_connection(where, error) from None
     except httpx.TransportError as error:
         # Reset, closed without an answer, or no HTTP at all.
-        raise BackendUnreachable(
-            f"the backend at {where} broke the connection ({type(error).__name__})"
-        ) from None
+        raise ProtocolError(f"the backend at {where} broke the connection ({type(error).__name__})") from None
     except httpx.InvalidURL:
         raise BadSetting("backend.url is not a valid URL") from None
     except httpx.HTTPError as error:

@@ -98,7 +98,7 @@ class RawServer:
                 await self.handlers.get(request.path, _default)(Exchange(request, reader, writer))
                 if writer.is_closing():
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

@@ -278,7 +278,7 @@ async def test_what_is_complete_in_a_broken_stream_is_used(
         (events(b"data: {'x'}\n\n"), ProtocolError),
         (events(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'), ProtocolError),
         (events(), ProtocolError),
-        (events(finish=False), BackendUnreachable),
+        (events(finish=False), ProtocolError),
         (events(b'data: {"error":{"message":"boom","code":503}}\n\n'), Overloaded),
     ],
     ids=["malformed", "a chat", "empty", "closed", "error"],
