@@ -35,7 +35,7 @@ from pilotfish.lsp.launcher_errors import (
 from pilotfish.lsp.local_log import prepare_log, tail
 from pilotfish.lsp.lookout import LocalBackend, Lookout
 from pilotfish.lsp.restarts import BACK_OFF, History
-from pilotfish.lsp.statefile import Places, read_private, write_private
+from pilotfish.lsp.statefile import Places, read_private, read_record, write_private
 
 POLL = 0.05
 
@@ -179,6 +179,15 @@ class Launcher:
         if self._places.record.exists():
             return Status("crashed", log, "its process is gone")
         return Status("off", log)
+
+    def seems_to_run(self) -> bool:
+        """Whether a backend is recorded whose process is there, and nobody said stop.
+
+        A look at two files, cheap enough for every second: this is how a window that was told to leave it off
+        notices that another one has started it.
+        """
+        record = read_record(self._places.record)
+        return record is not None and processes.is_running(record.pid) and not self._places.stopped.exists()
 
     async def models(self) -> list[CatalogueModel]:
         """List the models that the backend's program knows; empty when it can't say."""

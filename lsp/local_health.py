@@ -29,7 +29,8 @@ async def health_of(record: Record) -> Health | None:
     """Ask; None unless the very backend of the record answers."""
     from pilotfish.lsp.bounded_body import BoundedBody
 
-    endpoint = Endpoint(record.url, api_key=record.api_key, timeout=PROBE_TIMEOUT)
+    # Without the key: who answers there is what we are about to find out.
+    endpoint = Endpoint(record.url, timeout=PROBE_TIMEOUT)
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), create_client(endpoint) as client:
             with mapped(endpoint):

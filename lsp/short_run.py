@@ -11,7 +11,6 @@ from pathlib import Path
 
 END_TIMEOUT = 3.0
 """Seconds that a program has to end by itself before it is made to."""
-DRAIN_TIMEOUT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,10 @@ async def running(
     try:
         yield Running(process, process.stdout)
     finally:
-        await _end(process)
-        # The pipe is closed when it has been read to its end, which is near now.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_TIMEOUT):
-                while await process.stdout.read(65536):
-                    pass
+        await _end(process, process.stdout)
 
 
-async def _end(process: Process) -> None:
+async def _end(process: Process, output: asyncio.StreamReader) -> None:
     """Ask a program and its children to end, and after a while make them."""
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         # Its children may live on when it has ended itself: the group is asked in any case.
@@ -66,8 +60,10 @@ async def _end(process: Process) -> None:
                 os.killpg(process.pid, number)
             elif process.returncode is None:
                 process.send_signal(number)
-        if process.returncode is not None:
-            return
         with suppress(TimeoutError):
             async with asyncio.timeout(END_TIMEOUT):
+                # asyncio closes the pipe, and sees the program's end, only once all output was read.
+                while await output.read(65536):
+                    pass
                 await process.wait()
+                return

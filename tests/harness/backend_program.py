@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,7 @@ class Behaviour:
     """Whether it ends with status 1, its record removed, when the loading is over."""
     failing: bool = False
     """Whether /health says failing for ever."""
-    crash_after: float | None = None
-    """Seconds after which it ends as if killed."""
     ignores_sigterm: bool = False
-    silent: bool = False
-    """Whether it accepts connections and never answers."""
-    another: bool = False
-    """Whether /health answers with another instance id."""
     models: list[dict[str, Any]] = field(default_factory=list)
     pull_lines: list[str] = field(default_factory=list)
     pull_seconds: float = 0.0
@@ -108,8 +102,6 @@ def _serve(behaviour: Behaviour, place: Path) -> int:
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, args=(0,)).start())
     if behaviour.load_failure:
         threading.Timer(behaviour.loading, end, args=(1,)).start()
-    if behaviour.crash_after is not None:
-        threading.Timer(behaviour.crash_after, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
     server.serve_forever(0.05)
     return status[0]
 
@@ -131,13 +123,12 @@ def _handler(
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if behaviour.silent:
-                time.sleep(3600)
+            assert "Authorization" not in self.headers  # no key for whoever it may be that answers there
             loading = time.monotonic() < ready_at
             state = "loading" if loading else "failing" if behaviour.failing else "ready"
             body = {
                 "state": state,
-                "instance_id": "somebody else's" if behaviour.another else instance,
+                "instance_id": instance,
                 "version": behaviour.version,
                 "model": options.model,
                 "detail": None if state == "ready" else f"it is {state}",
@@ -168,5 +159,4 @@ def _note(place: Path, more: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    assert {field.name for field in fields(Behaviour)}
     sys.exit(main())

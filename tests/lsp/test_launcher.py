@@ -160,6 +160,21 @@ async def test_a_stop_is_remembered_until_someone_says_start(backends: LocalBack
     assert (await backends.launcher().ensure()).pid == second.pid != first.pid
 
 
+async def test_a_window_notices_what_others_start_and_stop(backends: LocalBackends) -> None:
+    """Without asking anybody over the network."""
+    here = backends.launcher()
+    assert not here.seems_to_run()
+    found = await backends.launcher().ensure()
+    assert here.seems_to_run()
+    await backends.launcher().stop()
+    assert not here.seems_to_run()
+    await backends.launcher().start()
+    assert here.seems_to_run()
+    kill(backends.running[0])
+    assert not here.seems_to_run()
+    assert found.pid not in backends.running
+
+
 async def test_a_stop_ends_a_start_that_is_under_way(backends: LocalBackends) -> None:
     """Whoever waits for a slow start learns that the user does not want it."""
     backends.behave(before_listening=30)
