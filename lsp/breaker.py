@@ -18,6 +18,7 @@ from pilotfish.lsp.backend_errors import (
     BadSetting,
     ModelNotFound,
     Overloaded,
+    ProtocolError,
     Unauthorized,
 )
 
@@ -27,7 +28,8 @@ TYPING = 3.0
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 30.0
 REFUSALS = 3
-"""So many requests in a row that the backend refuses as bad count as its failure."""
+"""So many requests in a row that the backend refuses as bad, or answers with what can't be read, count as its failure:
+one alone may be the fault of its text."""
 TELL_AGAIN = 600.0
 """The same message is not shown twice within this time, however often the state changes."""
 
@@ -80,7 +82,7 @@ class Breaker:
         """Take note of a completion that failed. Those of one episode that end later change nothing."""
         if not self.allows(now):
             return None
-        if isinstance(error, BadRequest):
+        if isinstance(error, BadRequest | ProtocolError):
             self._refusals += 1
             if self._refusals < REFUSALS:
                 return None

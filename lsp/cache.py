@@ -1,4 +1,7 @@
-"""Remembers suggestions, and finds them again while what they suggest is being typed. Pure: time comes in as an argument."""
+"""Remembers suggestions, and finds them again while what they suggest is being typed.
+
+Pure: time comes in as an argument.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -32,8 +35,8 @@ class _Entry:
 class CompletionCache:
     """The most recently used suggestions of all documents.
 
-    ``before`` and ``after`` are the text around the cursor; only the last ``BEFORE + LOOK_BACK`` and the first ``AFTER``
-    characters are looked at, so that a lookup costs the same in every document.
+    ``before`` and ``after`` are the text around the cursor; only the last ``BEFORE + LOOK_BACK`` and the first
+    ``AFTER`` characters are looked at, so that a lookup costs the same in every document.
     """
 
     def __init__(self, capacity: int = CAPACITY, ttl: float = TTL) -> None:

@@ -265,5 +265,13 @@ async def _events(response: "httpx.Response") -> AsyncGenerator[str, None]:
 
 def preload() -> None:
     """Import what the first request needs; a matter of some 100 ms, safe in a thread."""
+    import sys
+    from types import ModuleType
+
+    if "httpx" not in sys.modules:
+        # httpx imports its command line, and that rich and click where they are installed: 30 ms and 4 MB for nothing.
+        stand_in = ModuleType("httpx._main")
+        stand_in.main = preload  # type: ignore[attr-defined]  # any function: it is never called
+        sys.modules["httpx._main"] = stand_in
     import httpx  # noqa: F401
     import httpx_sse  # noqa: F401

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
+    from pathspec.pattern import Pattern
 
 SECRET_FILES = (
     ".env*",
@@ -91,7 +92,7 @@ def _plain(path: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _matcher(patterns: tuple[str, ...], *, folded: bool) -> "PathSpec":
+def _matcher(patterns: tuple[str, ...], *, folded: bool) -> "PathSpec[Pattern]":
     from pathspec import PathSpec
 
     lines = [pattern.lower() for pattern in patterns] if folded else patterns

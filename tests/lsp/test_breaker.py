@@ -38,7 +38,6 @@ def probe(breaker: Breaker, now: float, *, healthy: bool) -> Change | None:
     [
         (DOWN, State.OPEN, True),
         (BackendTimeout("x"), State.OPEN, True),
-        (ProtocolError("x"), State.OPEN, True),
         (Overloaded("x"), State.SILENT, False),
         (Overloaded("x", retry_after=5), State.SILENT, False),
         (Unauthorized("x"), State.BLOCKED, True),

@@ -1,0 +1,97 @@
+"""The command line of ``pilotfish``: reads arguments and environment, and hands both on.
+
+Without a subcommand it is the language server on standard input and output. Whatever is not needed to answer
+``initialize`` is imported later, so that an editor's start is not held up.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Run ``pilotfish`` with the process's arguments; return its exit status."""
+    # Collecting while some thousand protocol classes are imported costs a tenth of the start. ``service.start`` makes
+    # up for it once the editor has its answer.
+    import gc
+
+    gc.disable()
+    arguments = _parser().parse_args()
+    run = {"complete": _complete, "demo": _demo, "doctor": _doctor}.get(arguments.command or "", _serve)
+    return run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pilotfish",
+        description="Ghost-text code completion in any LSP editor. Without a command: the language server on stdio.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument(
+        "--stdio", action="store_true", help="serve on standard input and output (the default)"
+    )
+    parser.add_argument(
+        "--tcp", type=int, metavar="PORT", help="serve one client on 127.0.0.1:PORT (0: any free port)"
+    )
+    parser.add_argument(
+        "--log-file", type=Path, metavar="FILE", help="where to log; nothing that you type is logged"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    complete = commands.add_parser("complete", help="ask once at FILE:LINE:COL; show prompt, timing and text")
+    complete.add_argument("place", metavar="FILE:LINE:COL", help="line and column count from 1")
+    complete.add_argument("--json", action="store_true", help="print one JSON object")
+    demo = commands.add_parser("demo", help="watch a real model complete real code in this terminal")
+    demo.add_argument("file", type=Path, nargs="?", metavar="FILE", help="type into a copy of this file")
+    doctor = commands.add_parser("doctor", help="check the installation and say what to do")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    if arguments.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"pilotfish {version('pilotfish')}\n")
+        return 0
+    import os
+
+    from pilotfish.lsp.logs import log_to
+    from pilotfish.lsp.server import create_server
+
+    server = create_server(dict(os.environ))
+    if arguments.log_file is not None:
+        log_to(arguments.log_file)
+    if arguments.tcp is not None:
+        from pilotfish.lsp.tcp import serve_tcp
+
+        return serve_tcp(server, arguments.tcp)
+    server.start_io()
+    return 0 if server.shut_down else 1
+
+
+def _complete(arguments: argparse.Namespace) -> int:
+    import os
+
+    from pilotfish.lsp.ask_once import run
+
+    return run(arguments.place, as_json=arguments.json, environment=dict(os.environ))
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    import os
+
+    from pilotfish.lsp.demo import run
+
+    return run(arguments.file, dict(os.environ))
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    import os
+
+    from pilotfish.lsp.doctor import run
+
+    return run(as_json=arguments.json, environment=dict(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

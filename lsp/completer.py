@@ -1,0 +1,406 @@
+"""The request manager: decides for each request whether to answer from memory, from a running call, or to ask.
+
+Order on each request: cache, in-flight reuse, hard skips, delay, prompt, stream, early stop, filters, answer. Every
+request is answered exactly once: with a suggestion, or with nothing when it was superseded, when the document moved on,
+or when there is nothing to show. What becomes of the backend call behind it is a separate matter (see ``calls``):
+
+* an edit that disagrees with a call closes it at once;
+* a cancelled request without an edit since then closes its call at once;
+* a call that nobody follows, but that still agrees, is kept 300 ms for a successor to adopt.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from pilotfish.lsp import context, trigger
+from pilotfish.lsp.cache import CompletionCache
+from pilotfish.lsp.calls import Call
+from pilotfish.lsp.client import Backend, BackendError, BackendModel, CompletionRequest, Usage
+from pilotfish.lsp.context import Style
+from pilotfish.lsp.documents import Cursor, Edit
+from pilotfish.lsp.filters import Suggestion
+from pilotfish.lsp.place import Place, Query, between, place_of
+from pilotfish.lsp.settings import CompletionSettings
+from pilotfish.lsp.typing_rhythm import Rhythm
+
+log = logging.getLogger(__name__)
+
+AT_REST = 0.7
+"""Seconds after a request until an unfinished line is shown as it is, when the user is not in a burst of typing."""
+
+
+STREAMED = 0.25
+"""Seconds that a line gets in any case from its first token to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A backend that can be asked, with the model that answers."""
+
+    backend: Backend
+    model: BackendModel
+    style: Style
+
+
+class Source(Protocol):
+    """Where completions come from; ``connection.Connection`` in earnest."""
+
+    def link(self) -> Link | None:
+        """The backend to ask now, or None while there is none or it is resting. Never waits."""
+        ...
+
+    def succeeded(self, usage: Usage | None, characters: int) -> None:
+        """A call was answered, whose prompt had so many characters."""
+        ...
+
+    def failed(self, error: BackendError) -> None:
+        """A call failed."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """A request that waits for its answer, with all that wait for the same."""
+
+    query: Query
+    answer: "asyncio.Future[Suggestion | None]"
+    asked: float
+    waiters: int = 0
+    task: "asyncio.Task[None] | None" = None
+    call: Call | None = None
+
+    def due(self, call: Call, rhythm: Rhythm, now: float) -> float:
+        """When a line that is not complete yet is shown as it is."""
+        at_rest = max(self.asked + AT_REST, (call.first or now) + STREAMED)
+        return rhythm.due(now, at_rest=at_rest) if self.query.automatic else at_rest
+
+    def resolve(self, suggestion: Suggestion | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(suggestion)
+        if self.task is not None:
+            self.task.cancel()
+
+
+@dataclass(eq=False, slots=True)
+class _Session:
+    """What is known of an open document between two requests."""
+
+    anchor: int | None = None
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    last_edit: Edit | None = None
+    pending: _Pending | None = None
+    call: Call | None = None
+    """The newest call, running or finished: what is typed next may continue its text."""
+    shown: tuple[Cursor, str] | None = None
+
+
+class Completer:
+    """Answers queries for all open documents of one client. Lives on one event loop."""
+
+    def __init__(
+        self,
+        source: Source,
+        settings: Callable[[], CompletionSettings],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_recut: Callable[[Link, context.Prompt], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._on_recut = on_recut
+        self._cache = CompletionCache()
+        self._sessions: dict[str, _Session] = {}
+        self._running: list[Call] = []
+        self._last_start = -1e9
+        self._typed_over = 0
+        self._calls = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    # -- what the client tells -----------------------------------------------------------------------------------
+
+    def edited(self, uri: str, edit: Edit) -> None:
+        """Take note of an edit: calls that it contradicts end now, and a request that it outdated is answered."""
+        session = self._session(uri)
+        session.rhythm.key(self._clock())
+        session.last_edit = edit
+        if session.anchor is not None:
+            session.anchor = context.shift_anchor(
+                session.anchor, first_line=edit.first_line, last_line=edit.last_line, new_lines=edit.new_lines
+            )
+        self._judge_shown(session, edit)
+        for call in [call for call in self._running if call.place.uri == uri]:
+            if not call.observe(edit):
+                call.close()
+        if session.pending is not None:
+            session.pending.resolve(None)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document."""
+        session = self._sessions.pop(uri, None)
+        if session is not None and session.pending is not None:
+            session.pending.resolve(None)
+        for call in self._running:
+            if call.place.uri == uri:
+                call.close()
+
+    def accepted(self) -> None:
+        """A suggestion was accepted: the user likes to be asked."""
+        self._typed_over = 0
+
+    def reset(self) -> None:
+        """Forget all that another backend, model or setting would have answered differently."""
+        self._cache.clear()
+        for call in self._running:
+            call.close()
+        for session in self._sessions.values():
+            session.anchor = session.call = None
+
+    async def stop(self) -> None:
+        """Answer every waiting request with nothing and close every call."""
+        for uri in list(self._sessions):
+            self.closed(uri)
+        for call in self._running:
+            call.close()
+        while self._running:
+            await asyncio.sleep(0)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    async def complete(self, query: Query) -> Suggestion | None:
+        """Answer one query. A query like the one that is already waiting joins it; any other supersedes it."""
+        session = self._session(query.uri)
+        pending = session.pending
+        if pending is None or pending.answer.done() or pending.query.key != query.key:
+            if pending is not None:
+                pending.resolve(None)
+            place = place_of(query)
+            known = self._remembered(session, query, place)
+            if known is not None:
+                session.shown = (query.cursor, known.text)
+                return known
+            pending = _Pending(query, asyncio.get_running_loop().create_future(), self._clock())
+            session.pending = pending
+            pending.task = asyncio.create_task(self._drive(session, pending, place))
+        pending.waiters += 1
+        try:
+            return await asyncio.shield(pending.answer)
+        except asyncio.CancelledError:
+            pending.waiters -= 1
+            if not pending.waiters and not pending.answer.done():
+                # No edit came since that request, or the request would have been answered by it.
+                if pending.call is not None:
+                    pending.call.close()
+                pending.resolve(None)
+            raise
+
+    def _remembered(self, session: _Session, query: Query, place: Place) -> Suggestion | None:
+        known = self._cache.get(query.uri, place.before, place.after, now=self._clock())
+        if known is not None:
+            return known
+        call = session.call
+        if call is not None and call.finished:
+            typed = between(query.lines, call.place.cursor, query.cursor)
+            if typed is not None and call.place.before.endswith(
+                place.before[: len(place.before) - len(typed)][-64:]
+            ):
+                return call.rest(typed, place.surroundings)
+        return None
+
+    async def _drive(self, session: _Session, pending: _Pending, place: Place) -> None:
+        suggestion = None
+        try:
+            suggestion = await self._answer(session, pending, place)
+            if suggestion is not None:
+                session.shown = (pending.query.cursor, suggestion.text)
+        except BackendError as error:
+            self._source.failed(error)
+        finally:
+            if not pending.answer.done():
+                pending.answer.set_result(suggestion)
+
+    async def _answer(self, session: _Session, pending: _Pending, place: Place) -> Suggestion | None:
+        query = pending.query
+        asked = False
+        while True:
+            call = self._adoptable(query)
+            if call is None:
+                if asked:
+                    return None
+                call = await self._ask(session, query, place)
+                asked = True
+                if call is None:
+                    return None
+            suggestion, agreed = await self._follow(session, pending, call, place)
+            if agreed:
+                return suggestion
+
+    def _adoptable(self, query: Query) -> Call | None:
+        """A running call whose text agrees with what has been typed since."""
+        for call in reversed(self._running):
+            if call.place.uri == query.uri and not call.done:
+                typed = between(query.lines, call.place.cursor, query.cursor)
+                if typed is not None and call.agrees(typed):
+                    return call
+        return None
+
+    async def _ask(self, session: _Session, query: Query, place: Place) -> Call | None:
+        """Start a call, when it is worth one and once the spacing of calls allows it."""
+        settings = self._settings()
+        edit = session.last_edit
+        skip = trigger.should_ask(
+            place.surroundings.before,
+            place.surroundings.after,
+            automatic=query.automatic,
+            deletion=edit is not None and not edit.text,
+            document_chars=query.characters,
+        )
+        if skip is not None:
+            log.debug("%s", json.dumps({"event": "skip", "reason": str(skip)}))
+            return None
+        link = self._source.link()
+        if link is None:
+            return None
+        fresh_line = edit is not None and "\n" in edit.text and not place.surroundings.before.strip()
+        if query.automatic and not fresh_line:
+            spacing = trigger.call_spacing(link.model.device, self._typed_over, settings.delay)
+            wait = self._last_start + spacing / 1000 - self._clock()
+            if wait > 0:
+                await asyncio.sleep(wait)
+        return self._start(session, query, place, link)
+
+    def _start(self, session: _Session, query: Query, place: Place, link: Link) -> Call:
+        settings = self._settings()
+        mode = trigger.mode(
+            place.surroundings.before,
+            place.surroundings.after,
+            place.surroundings.below,
+            automatic=query.automatic,
+            multiline=settings.multiline,
+            device=link.model.device,
+        )
+        block = mode is trigger.Mode.BLOCK
+        prompt = context.build_prompt(
+            query.lines,
+            query.cursor,
+            path=query.path,
+            language=query.language,
+            anchor=session.anchor,
+            style=link.style,
+        )
+        session.anchor = prompt.anchor
+        around = replace(
+            place.surroundings,
+            owed=prompt.owed,
+            multiline=block,
+            max_lines=settings.max_lines,
+            complete=False,
+        )
+        place = replace(place, surroundings=around)
+        limit = 2 if link.model.device == "gpu" else 1
+        for old in self._running[: max(0, len(self._running) - limit + 1)]:
+            old.close()
+        call = Call(
+            place,
+            clock=self._clock,
+            characters=len(prompt.prefix) + len(prompt.suffix or "") + len(prompt.middle),
+        )
+        request = CompletionRequest(
+            prompt=prompt.prefix,
+            suffix=prompt.suffix,
+            middle=prompt.middle,
+            max_tokens=trigger.max_tokens(mode, device=link.model.device, fim=link.style.fim),
+            stop=() if block else ("\n",),
+        )
+        self._last_start = self._clock()
+        self._calls += 1
+        self._running.append(call)
+        self.idle.clear()
+        session.call = call
+        call.start(lambda: link.backend.stream(request, link.model), ended=self._ended)
+        if prompt.recut is not None and self._on_recut is not None:
+            self._on_recut(link, prompt)
+        return call
+
+    async def _follow(
+        self, session: _Session, pending: _Pending, call: Call, place: Place
+    ) -> tuple[Suggestion | None, bool]:
+        """Wait until a call has something to show at this place; the second value is False when it disagrees."""
+        query = pending.query
+        typed = between(query.lines, call.place.cursor, query.cursor) or ""
+        pending.call = call
+        call.follow()
+        try:
+            while True:
+                if not call.agrees(typed):
+                    return None, False
+                suggestion = call.rest(typed, place.surroundings)
+                if call.done:
+                    if call.error is not None:
+                        raise call.error
+                    return suggestion, call.finished
+                now = self._clock()
+                due = pending.due(call, session.rhythm, now) - now
+                if suggestion is not None and due <= 0:
+                    return suggestion, True
+                try:
+                    async with asyncio.timeout(due if suggestion is not None else None):
+                        await call.progress()
+                except TimeoutError:
+                    continue
+        finally:
+            call.unfollow()
+
+    def _ended(self, call: Call) -> None:
+        self._running.remove(call)
+        if not self._running:
+            self.idle.set()
+        if call.error is None and call.first is not None:
+            self._source.succeeded(call.usage, call.characters)
+        suggestion = call.suggestion() if call.finished else None
+        if suggestion is not None:
+            place = call.place
+            self._cache.put(place.uri, place.before, place.after, suggestion, now=self._clock())
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", json.dumps(_report(call)))
+
+    def _judge_shown(self, session: _Session, edit: Edit) -> None:
+        """Count suggestions that were typed over in a row: each makes the next call wait longer."""
+        if session.shown is None:
+            return
+        cursor, text = session.shown
+        session.shown = None
+        if edit.start != cursor or not edit.text:
+            return
+        if text.startswith(edit.text):
+            rest = text[len(edit.text) :]
+            end = Cursor(cursor.line, cursor.column + len(edit.text))
+            if rest and "\n" not in edit.text:
+                session.shown = (end, rest)
+            else:
+                self._typed_over = 0
+        else:
+            self._typed_over += 1
+
+    def _session(self, uri: str) -> _Session:
+        return self._sessions.setdefault(uri, _Session())
+
+
+def _report(call: Call) -> dict[str, object]:
+    usage = call.usage
+    return {
+        "event": "call",
+        "sent": call.sent,
+        "first": call.first,
+        "end": call.end,
+        "outcome": call.outcome,
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "cached_tokens": usage.cached_tokens if usage else None,
+        "characters": len(call.raw),
+    }

@@ -1,0 +1,288 @@
+"""Which backend is asked, and how it is doing: connects, watches, starts the local one, and says so once.
+
+Completions never wait here: ``link`` tells at once whether there is something to ask. Whatever takes time (finding a
+model, starting a program, probing whether a server is back) runs in one background task.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from pilotfish.lsp.breaker import Breaker, Change, State
+from pilotfish.lsp.client import (
+    Backend,
+    BackendError,
+    BackendModel,
+    BackendUnreachable,
+    Endpoint,
+    HttpBackend,
+    Usage,
+    choose_model,
+    preload,
+)
+from pilotfish.lsp.completer import Link
+from pilotfish.lsp.context import style_for
+from pilotfish.lsp.fim_templates import TEMPLATES
+from pilotfish.lsp.key_command import read_key
+from pilotfish.lsp.local import Local, LocalError
+from pilotfish.lsp.settings import Settings
+from pilotfish.lsp.tell import Teller
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.2
+SMOOTHING = 0.2
+"""How much one answer's count of tokens moves the estimate of characters per token."""
+
+
+class Connection:
+    """The way to one backend, local or remote, under the settings in force."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        tell: Teller,
+        environ: Mapping[str, str],
+        *,
+        workspace: Callable[[], Path | None] = lambda: None,
+        on_link: Callable[[Link], None] = lambda _link: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._on_link = on_link
+        self._clock = clock
+        self._local = Local(settings, tell, environ, workspace)
+        self._breaker = Breaker()
+        self._backend: HttpBackend | None = None
+        self._model: BackendModel | None = None
+        self._chars_per_token: float | None = None
+        self._last_key = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._problem = ""
+
+    # -- for the completer ---------------------------------------------------------------------------------------
+
+    def link(self) -> Link | None:
+        """The backend to ask now, or None while there is none or it rests. Never waits."""
+        now = self._last_key = self._clock()
+        if self._model is None or self._backend is None or not self._breaker.allows(now):
+            return None
+        return self._link(self._backend, self._model)
+
+    def succeeded(self, usage: Usage | None, characters: int) -> None:
+        """Take note of an answered call whose prompt had so many characters."""
+        if usage is not None and usage.prompt_tokens > 32:
+            ratio = characters / usage.prompt_tokens
+            known = self._chars_per_token
+            self._chars_per_token = ratio if known is None else known + SMOOTHING * (ratio - known)
+        self._report(self._breaker.succeeded(self._clock()))
+
+    def failed(self, error: BackendError) -> None:
+        """Take note of a failed call. A local backend that is gone is started again."""
+        if isinstance(error, BackendUnreachable) and not self._settings().backend.url:
+            if self._task is None or self._task.done():
+                self._lose()
+                self._begin(self._connect_local(explicit=False))
+            return
+        self._fail(error)
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self, *, explicit: bool = False) -> None:
+        """Begin to connect; ``explicit`` when the user asked for the backend just now."""
+        self._begin(self._connect(explicit=explicit))
+        self._watcher = self._watcher or asyncio.create_task(self._watch())
+
+    async def reconnect(self) -> None:
+        """Connect anew: the settings have changed."""
+        await self._close()
+        self._breaker.reset()
+        await self.start()
+
+    async def start_backend(self) -> None:
+        """Start the local backend because the user said so; with a remote one, try it again now."""
+        await self._close()
+        self._breaker.reset()
+        await self.start(explicit=True)
+
+    async def stop_backend(self) -> None:
+        """Stop the local backend because the user said so, for all windows, until somebody starts it again."""
+        if self._settings().backend.url:
+            self._tell.inform("The backend is a remote one (backend.url); there is no local backend to stop.")
+            return
+        await self._close()
+        try:
+            await self._local.stop()
+        except LocalError as error:
+            self._tell.warn(str(error))
+            return
+        self._tell.status("off", "stopped", backend="local")
+
+    async def aclose(self) -> None:
+        """Let go of everything; the local backend stays for other windows."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await self._close()
+
+    async def wait(self, seconds: float) -> Link:
+        """Wait until there is a backend; raises ``BackendUnreachable`` with the reason when there is none in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._ready.is_set() and not (self._task is not None and self._task.done()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise BackendUnreachable(f"no backend within {seconds:.0f} s") from None
+        if self._backend is None or self._model is None:
+            raise BackendUnreachable(self._problem or "there is no backend")
+        return self._link(self._backend, self._model)
+
+    @property
+    def log_path(self) -> Path:
+        """Where the local backend logs."""
+        return self._local.log_path
+
+    def announce(self, *, enabled: bool) -> None:
+        """Tell the state again after completions were switched off or on."""
+        if not enabled:
+            self._tell.status("off", "switched off")
+        elif self._model is not None and self._breaker.state is State.CLOSED:
+            self._announce_ready()
+        else:
+            self._tell.status("error" if self._problem else "off", self._problem)
+
+    # -- connecting ----------------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.create_task(work)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Say so when connecting ended in a way that nobody foresaw."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("internal error while connecting: %r", error)
+            self._problem = f"internal error ({type(error).__name__}); see the log"
+            self._tell.status("error", self._problem)
+
+    async def _connect(self, *, explicit: bool) -> None:
+        await asyncio.to_thread(preload)
+        if self._settings().backend.url:
+            await self._connect_remote()
+        else:
+            await self._connect_local(explicit=explicit)
+
+    async def _connect_remote(self) -> None:
+        backend = self._settings().backend
+        self._tell.status("starting", "connecting", backend="remote")
+        try:
+            key = None if backend.api_key else await read_key(backend.api_key_command)
+            await self._open(Endpoint.from_settings(backend, key))
+        except BackendError as error:
+            self._fail(error)
+
+    async def _connect_local(self, *, explicit: bool) -> None:
+        try:
+            await self._open(await self._local.ensure(explicit=explicit))
+        except LocalError as error:
+            self._problem = str(error)
+            self._tell.status("error" if error.show else "off", str(error), backend="local")
+            if error.show:
+                self._tell.warn(str(error))
+        except BackendError as error:
+            self._fail(error)
+
+    async def _open(self, endpoint: Endpoint) -> None:
+        """Look what a backend offers, and make it the one that is asked."""
+        settings = self._settings()
+        fresh = HttpBackend(endpoint, template=TEMPLATES.get(settings.completion.fim))
+        previous, self._backend = self._backend, fresh
+        if previous is not None:
+            await previous.aclose()
+        models = await fresh.models()
+        wanted = settings.backend.model if settings.backend.url else ""
+        self._model = choose_model(models, wanted)
+        self._problem = ""
+        self._ready.set()
+        self._announce_ready()
+        self._on_link(self._link(fresh, self._model))
+
+    def _link(self, backend: Backend, model: BackendModel) -> Link:
+        settings = self._settings()
+        fim, templated = settings.completion.fim, settings.completion.fim in TEMPLATES
+        style = style_for(
+            model.context_length,
+            fim=templated or fim == "suffix" or (fim == "auto" and model.fim),
+            line_start_fim=templated or "fim_middle" in model.extensions,
+            device=model.device,
+            chars_per_token=self._chars_per_token or settings.context.chars_per_token,
+            overrides=settings.context,
+        )
+        return Link(backend, model, style)
+
+    def _lose(self) -> None:
+        self._model = None
+        self._ready.clear()
+
+    async def _close(self) -> None:
+        """Drop the backend and whatever is on its way to it."""
+        self._lose()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            await backend.aclose()
+
+    # -- how it is doing -----------------------------------------------------------------------------------------
+
+    def _fail(self, error: BackendError) -> None:
+        self._problem = str(error)
+        self._report(self._breaker.failed(error, self._clock()))
+
+    def _report(self, change: Change | None) -> None:
+        if change is None:
+            return
+        if change.state is State.CLOSED:
+            self._problem = ""
+            if self._model is not None:
+                self._announce_ready()
+            return
+        log.warning("backend: %s", change.message)
+        self._tell.status("error", change.message, backend=self._kind)
+        if change.show:
+            self._tell.warn(change.message)
+
+    def _announce_ready(self) -> None:
+        if self._model is not None:
+            self._tell.status("ready", model=self._model.id, backend=self._kind)
+
+    @property
+    def _kind(self) -> str:
+        return "remote" if self._settings().backend.url else "local"
+
+    async def _watch(self) -> None:
+        """While the user types at a backend that is down, look whether it is back."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = self._clock()
+            backend = self._backend
+            if backend is None or not self._breaker.probe_due(now, last_key=self._last_key):
+                continue
+            self._breaker.probe_started(now)
+            if not await backend.health():
+                continue
+            if self._model is None:
+                try:
+                    await self._open(backend.endpoint)
+                except BackendError as error:
+                    log.info("backend: %s", error)
+                    continue
+            self._report(self._breaker.probed(self._clock(), healthy=True))

@@ -1,0 +1,140 @@
+"""The local backend as the editor's user meets it: progress, and a question before a download."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pilotfish.lsp.client import Endpoint
+from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.launcher_errors import LauncherError, ModelMissing, StoppedByUser
+from pilotfish.lsp.lookout import LocalBackend
+from pilotfish.lsp.pull import percent_in, pull_model
+from pilotfish.lsp.settings import Settings
+from pilotfish.lsp.tell import Progress, Teller
+
+T = TypeVar("T")
+
+DOWNLOAD, NOT_NOW = "Download", "Not now"
+STATE_DIRECTORY = "PILOTFISH_STATE_DIR"
+"""The environment variable that gives a language server a state directory, and so local backends, of its own."""
+
+
+class LocalError(Exception):
+    """There is no local backend; ``show`` tells whether the user needs a message, or a status is enough."""
+
+    def __init__(self, message: str, *, show: bool) -> None:
+        super().__init__(message)
+        self.show = show
+
+
+class Local:
+    """Gets the local backend going under the settings in force."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        tell: Teller,
+        environ: Mapping[str, str],
+        workspace: Callable[[], Path | None],
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._environ = environ
+        self._workspace = workspace
+        self._declined: set[str] = set()
+
+    async def ensure(self, *, explicit: bool) -> Endpoint:
+        """Return where the ready backend is, started if need be; ``explicit`` when the user has just asked for it.
+
+        Raises ``LocalError`` when it is off, and stays off.
+        """
+        if not explicit and not self._settings().backend.autostart:
+            raise LocalError("the local backend is not started by itself (backend.autostart)", show=False)
+        try:
+            launcher = self._launcher()
+            try:
+                found = await self._start(launcher, explicit=explicit)
+            except ModelMissing as missing:
+                await self._download(launcher, missing, explicit=explicit)
+                found = await self._start(launcher, explicit=explicit)
+        except StoppedByUser as stopped:
+            raise LocalError(str(stopped), show=False) from None
+        except LauncherError as error:
+            raise LocalError(str(error), show=True) from None
+        return Endpoint(found.url, api_key=found.api_key, timeout=self._settings().backend.timeout)
+
+    async def stop(self) -> None:
+        """Stop it for all windows, and remember that the user wanted so."""
+        try:
+            await self._launcher().stop()
+        except LauncherError as error:
+            raise LocalError(str(error), show=True) from None
+
+    @property
+    def log_path(self) -> Path:
+        """Where it logs."""
+        return self._launcher().log_path
+
+    def _launcher(self) -> Launcher:
+        backend = self._settings().backend
+        state = self._environ.get(STATE_DIRECTORY)
+        return Launcher(
+            Recipe(
+                model=backend.model,
+                idle_timeout=backend.idle_timeout,
+                environ=self._environ,
+                workspace=self._workspace(),
+                state=Path(state) if state else None,
+                logs=Path(state) if state else None,
+            )
+        )
+
+    async def _start(self, launcher: Launcher, *, explicit: bool) -> LocalBackend:
+        async def start(progress: Progress) -> LocalBackend:
+            def report(line: str) -> None:
+                self._tell.status("starting", line, backend="local")
+                progress.report(line)
+
+            return await (launcher.start if explicit else launcher.ensure)(report)
+
+        return await self._with_progress("Pilotfish: starting the local backend", start)
+
+    async def _download(self, launcher: Launcher, missing: ModelMissing, *, explicit: bool) -> None:
+        """Download a model if the user says yes. No answer means no, and one message then says how to do it by hand."""
+        if missing.name in self._declined and not explicit:
+            raise LocalError(str(missing), show=False)
+        size = f"{missing.size / 1e6:.0f} MB" if missing.size else "size unknown"
+        licence = missing.licence or "unknown"
+        question = f"Pilotfish needs the model {missing.name} ({size}, licence {licence}). Download it now?"
+        self._tell.status("off", str(missing), backend="local")
+        if await self._tell.ask(question, DOWNLOAD, NOT_NOW) != DOWNLOAD:
+            self._declined.add(missing.name)
+            raise LocalError(str(missing), show=True)
+
+        async def download(progress: Progress) -> None:
+            def report(line: str) -> None:
+                self._tell.status("starting", line, backend="local")
+                progress.report(line, percent_in(line))
+
+            await pull_model(launcher, missing.name, report)
+
+        await self._with_progress(f"Pilotfish: downloading {missing.name}", download)
+
+    async def _with_progress(self, title: str, work: Callable[[Progress], Coroutine[Any, Any, T]]) -> T:
+        """Run something under a progress that the user can cancel."""
+        task: asyncio.Task[T] | None = None
+
+        def cancel() -> None:
+            if task is not None:
+                task.cancel()
+
+        async with self._tell.progress(title, cancelled=cancel) as progress:
+            task = asyncio.create_task(work(progress))
+            try:
+                return await task
+            except asyncio.CancelledError:
+                if not task.cancelled() or asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                    task.cancel()
+                    raise
+                raise LocalError("cancelled", show=False) from None

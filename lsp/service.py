@@ -1,0 +1,322 @@
+"""What the language server does, feature by feature: from the protocol's parameters to a query and back to items."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from pilotfish.lsp import context, edits
+from pilotfish.lsp.completer import Completer, Link
+from pilotfish.lsp.connection import Connection
+from pilotfish.lsp.documents import Cursor
+from pilotfish.lsp.exclusion import why_excluded
+from pilotfish.lsp.handshake import Handshake, file_of
+from pilotfish.lsp.place import Query
+from pilotfish.lsp.settings import Settings
+from pilotfish.lsp.tell import Tell
+from pilotfish.lsp.warm import Warmer
+from pilotfish.lsp.workspace import Document, Workspace
+
+if TYPE_CHECKING:
+    from pilotfish.lsp.server import Server
+
+log = logging.getLogger(__name__)
+
+SINGLE_LINE_CLIENTS = frozenset({"ale"})
+"""Clients whose menu breaks on an entry of several lines."""
+BINARY_LINES = 1000
+"""Lines in which a NUL shows that a document is no text."""
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$", re.ASCII)
+NOTHING = types.InlineCompletionList(items=[])
+NO_ENTRIES = types.CompletionList(is_incomplete=True, items=[])
+
+
+class Service:
+    """The state of one client's session."""
+
+    def __init__(self, server: "Server", handshake: Handshake) -> None:
+        self._server = server
+        self._handshake = handshake
+        self._tell = Tell(server)
+        self._enabled = True
+        self._connection = Connection(
+            lambda: self._settings,
+            self._tell,
+            handshake.environ,
+            workspace=lambda: handshake.root,
+            on_link=self._linked,
+        )
+        self._completer = Completer(
+            self._connection, lambda: self._settings.completion, on_recut=self._warm_recut
+        )
+        self._warmer = Warmer(self._completer.idle)
+        self._excluded: dict[str, str | None] = {}
+        self._inline_seen = False
+        self._last_edit: dict[str, Cursor] = {}
+        self._hinted: tuple[str, int | None, edits.Offer] | None = None
+
+    @property
+    def _settings(self) -> Settings:
+        return self._handshake.configuration.settings
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to work: the client is ready for requests and notifications of ours."""
+        self._apply_log_level()
+        self._report_problems()
+        await self._tell.watch_configuration()
+        await self._pull_configuration()
+        await self._connection.start()
+
+    async def stop(self) -> None:
+        """Answer what waits, close what runs. The shared local backend stays for other windows."""
+        await self._completer.stop()
+        await self._warmer.stop()
+        await self._connection.aclose()
+
+    async def configuration_changed(self, settings: object) -> None:
+        """Take settings that the client pushes, or fetch them when it only says that they changed."""
+        if isinstance(settings, dict) and settings:
+            await self._reload(lambda: self._handshake.configuration.pushed(settings))
+        else:
+            await self._pull_configuration()
+
+    async def files_changed(self) -> None:
+        """Read the workspace's file anew."""
+        await self._reload(self._handshake.configuration.reread)
+
+    async def _pull_configuration(self) -> None:
+        section = await self._tell.configuration("pilotfish")
+        if isinstance(section, dict):
+            await self._reload(lambda: self._handshake.configuration.pushed(section))
+
+    async def _reload(self, change: Callable[[], None]) -> None:
+        before = self._settings
+        change()
+        self._report_problems()
+        if self._settings == before:
+            return
+        self._apply_log_level()
+        self._excluded.clear()
+        self._completer.reset()
+        if self._settings.backend != before.backend or self._settings.completion.fim != before.completion.fim:
+            await self._connection.reconnect()
+
+    def _report_problems(self) -> None:
+        for problem in self._handshake.configuration.fresh_problems():
+            self._tell.warn(str(problem))
+
+    def _apply_log_level(self) -> None:
+        logging.getLogger("pilotfish").setLevel(self._settings.log.level.upper())
+
+    # -- documents -----------------------------------------------------------------------------------------------
+
+    def opened(self, uri: str) -> None:
+        """Warm the backend for a document that was opened."""
+        link = self._connection.link()
+        if link is not None:
+            self._warm_document(uri, link)
+
+    def changed(self, uri: str) -> None:
+        """Tell the completer what was edited."""
+        document = self._document(uri)
+        if document is None:
+            return
+        for edit in document.take_edits():
+            self._completer.edited(uri, edit)
+            self._last_edit[uri] = edit.new_end
+
+    def closed(self, uri: str) -> None:
+        """Forget a document."""
+        self._completer.closed(uri)
+        self._excluded.pop(uri, None)
+        self._last_edit.pop(uri, None)
+
+    def notebook_changed(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        """Pass on what was edited in a notebook's cells, and which cells went."""
+        cells = params.change.cells
+        if cells is None:
+            return
+        for content in cells.text_content or []:
+            self.changed(content.document.uri)
+        if cells.structure is not None:
+            for gone in cells.structure.did_close or []:
+                self.closed(gone.uri)
+
+    def _document(self, uri: str) -> Document | None:
+        """An open document; pygls would otherwise read a file that nobody opened."""
+        workspace = self._server.workspace
+        return workspace.open_document(uri) if isinstance(workspace, Workspace) else None
+
+    def _query(self, uri: str, position: types.Position, *, automatic: bool) -> Query | None:
+        """What is asked for, or None where nothing may be."""
+        document = self._document(uri)
+        if document is None or not self._enabled:
+            return None
+        if uri not in self._excluded:
+            self._excluded[uri] = self._why_excluded(document)
+            if self._excluded[uri]:
+                log.info("not completed in: %s", self._excluded[uri])
+        if self._excluded[uri]:
+            return None
+        return Query(
+            uri=uri,
+            version=document.version,
+            lines=document.buffer.lines,
+            cursor=document.buffer.cursor(position.line, position.character),
+            language=document.language_id or "",
+            path=self._header_path(uri),
+            characters=document.buffer.characters,
+            automatic=automatic,
+        )
+
+    def _why_excluded(self, document: Document) -> str | None:
+        if any("\0" in line for line in document.buffer.lines[:BINARY_LINES]):
+            return "it is binary"
+        path = file_of(document.uri)
+        resolved = str(path.resolve()) if path is not None else None
+        return why_excluded(
+            document.uri,
+            document.language_id or "",
+            resolved=resolved,
+            root=str(self._handshake.root) if self._handshake.root else None,
+            exclude=self._settings.exclude,
+            disabled=self._settings.languages.disabled,
+        )
+
+    def _header_path(self, uri: str) -> str:
+        """The path that the prompt names: relative to the workspace, with forward slashes."""
+        path = file_of(uri)
+        if path is None:
+            return PurePosixPath(uri.split(":", 1)[-1]).name
+        if self._handshake.root is not None and path.is_relative_to(self._handshake.root):
+            return path.relative_to(self._handshake.root).as_posix()
+        return path.name
+
+    # -- completion ----------------------------------------------------------------------------------------------
+
+    async def inline(self, params: types.InlineCompletionParams) -> types.InlineCompletionList:
+        """Answer ``textDocument/inlineCompletion``."""
+        self._inline_seen = True
+        automatic = params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked
+        query = self._query(params.text_document.uri, params.position, automatic=automatic)
+        offered = await self._offer(query)
+        return NOTHING if offered is None else types.InlineCompletionList(edits.inline_items(offered))
+
+    async def menu(self, params: types.CompletionParams) -> types.CompletionList:
+        """Answer ``textDocument/completion``, unless the client turned out to ask for inline completions.
+
+        Menus ask as invoked with each key, so that this tells nothing: every request counts as automatic.
+        """
+        if self._inline_seen and self._settings.completion.mode == "auto":
+            return NO_ENTRIES
+        query = self._query(params.text_document.uri, params.position, automatic=True)
+        offered = await self._offer(query)
+        if query is None or offered is None:
+            return NO_ENTRIES
+        items = edits.menu_items(
+            offered,
+            word=word_before(query.lines, query.cursor),
+            language=query.language,
+            single_line=self._handshake.client in SINGLE_LINE_CLIENTS,
+        )
+        return types.CompletionList(is_incomplete=True, items=items)
+
+    async def hints(self, params: types.InlayHintParams) -> list[types.InlayHint]:
+        """Answer ``textDocument/inlayHint`` with a hint at the end of the last edit, if it is in sight."""
+        uri = params.text_document.uri
+        cursor = self._last_edit.get(uri)
+        document = self._document(uri)
+        if cursor is None or document is None:
+            return []
+        position = types.Position(*document.buffer.position(cursor))
+        if not params.range.start.line <= position.line <= params.range.end.line:
+            return []
+        query = self._query(uri, position, automatic=True)
+        offered = await self._offer(query)
+        if query is None or offered is None:
+            return []
+        self._hinted = (uri, query.version, offered)
+        return [edits.hint(offered)]
+
+    async def accept(self) -> bool:
+        """Insert the suggestion that was shown as a hint, unless the document has moved on since."""
+        hinted, self._hinted = self._hinted, None
+        document = self._document(hinted[0]) if hinted is not None else None
+        if hinted is None or document is None or document.version != hinted[1]:
+            return False
+        self._completer.accepted()
+        return await self._tell.apply(edits.workspace_edit(*hinted))
+
+    async def _offer(self, query: Query | None) -> edits.Offer | None:
+        """Have a query answered, for a document that has not moved on meanwhile."""
+        suggestion = await self._completer.complete(query) if query is not None else None
+        if query is None or suggestion is None:
+            return None
+        document = self._document(query.uri)
+        if document is None or document.version != query.version:
+            return None
+        return edits.offer(suggestion, document.buffer, query.cursor)
+
+    # -- commands ------------------------------------------------------------------------------------------------
+
+    async def start_backend(self) -> None:
+        """Start the local backend, or try the remote one again."""
+        await self._connection.start_backend()
+
+    async def stop_backend(self) -> None:
+        """Stop the local backend for all windows."""
+        await self._connection.stop_backend()
+
+    def status(self) -> dict[str, Any]:
+        """What status bars show."""
+        return self._tell.last_status
+
+    def logs(self) -> dict[str, str]:
+        """Say where the local backend logs."""
+        path = str(self._connection.log_path)
+        self._tell.inform(f"The local backend logs to {path}")
+        return {"path": path}
+
+    def accepted(self) -> None:
+        """Take note that a suggestion was accepted."""
+        self._completer.accepted()
+
+    def toggle(self) -> bool:
+        """Switch completions off or on; return whether they are on."""
+        self._enabled = not self._enabled
+        if not self._enabled:
+            self._completer.reset()
+        self._connection.announce(enabled=self._enabled)
+        return self._enabled
+
+    # -- the backend ---------------------------------------------------------------------------------------------
+
+    def _linked(self, link: Link) -> None:
+        """A backend became ready: what it knew of other prompts counts no longer."""
+        self._completer.reset()
+        self._warmer.forget()
+        for uri in self._server.workspace.text_documents:
+            self._warm_document(uri, link)
+
+    def _warm_document(self, uri: str, link: Link) -> None:
+        query = self._query(uri, types.Position(0, 0), automatic=True)
+        if query is not None:
+            prefix, _ = context.warm_prompt(
+                query.lines, path=query.path, language=query.language, style=link.style
+            )
+            self._warmer.want(link, prefix)
+
+    def _warm_recut(self, link: Link, prompt: context.Prompt) -> None:
+        if prompt.recut is not None:
+            self._warmer.want(link, prompt.recut)
+
+
+def word_before(lines: Sequence[str], cursor: Cursor) -> str:
+    """The ASCII identifier fragment left of a cursor, or nothing."""
+    found = WORD.search(lines[cursor.line][: cursor.column]) if cursor.line < len(lines) else None
+    return found.group() if found else ""
