@@ -13,9 +13,8 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,8 +33,11 @@ from pilotfish.lsp.launcher_errors import (
 )
 from pilotfish.lsp.local_log import prepare_log, tail
 from pilotfish.lsp.lookout import LocalBackend, Lookout
-from pilotfish.lsp.restarts import BACK_OFF, History
+from pilotfish.lsp.recipe import Program, Recipe, Status
+from pilotfish.lsp.restarts import History
 from pilotfish.lsp.statefile import Places, read_private, read_record, write_private
+
+__all__ = ["Launcher", "LocalBackend", "Program", "Recipe", "Report", "Status"]
 
 POLL = 0.05
 
@@ -45,56 +47,6 @@ Report = Callable[[str], None]
 
 def ignore(_: str) -> None:
     """Report to nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What to run and where its traces are."""
-
-    model: str = ""
-    """A name of the catalogue, a full path, or empty for the default."""
-    idle_timeout: float = 1800.0
-    """Seconds without a request after which the backend stops by itself."""
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The environment that we were started in."""
-    workspace: Path | None = None
-    """The folder whose programs must not run."""
-    state: Path | None = None
-    """Folder of the state files; None: the platform's place for the user's state."""
-    logs: Path | None = None
-    """Folder of the logs; None: the platform's place for the user's logs."""
-    command: tuple[str, ...] = ()
-    """How the backend's program is called; empty: it is looked for."""
-    start_timeout: float = 180.0
-    """Seconds until a start that goes on counts as failed; big models take long to load."""
-    stop_timeout: float = 10.0
-    """Seconds until a backend that was asked to end is made to."""
-    patience: float = 3.0
-    """Seconds that a backend may fail, or not answer, before something is done about it."""
-    back_off: tuple[float, ...] = BACK_OFF
-    """Seconds to wait before a restart: after the first crash, the second, and so on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the local backend does, as seen from outside."""
-
-    state: str
-    """As in ``/health``: ``ready``, ``loading``, ``failing``, ``stopping``; else ``starting``, ``hanging``, ``stopped``
-    (by the user), ``crashed`` or ``off``."""
-    log: Path
-    detail: str = ""
-    backend: LocalBackend | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The backend's program and the surroundings in which it is safe to run."""
-
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)
-    folder: Path
-    """Its working directory: never the workspace."""
 
 
 class Launcher:
