@@ -62,15 +62,15 @@ def _sent(mock: MockBackend) -> str:
     return str([call.body for call in mock.log()])
 
 
-@pytest.mark.parametrize("name", SECRET_FILES)
-async def test_secret_files_are_never_sent(open_editor: OpenEditor, mock: MockBackend, name: str) -> None:
+async def test_secret_files_are_never_sent(open_editor: OpenEditor, mock: MockBackend) -> None:
     """Neither opening nor typing nor asking by hand sends a byte of a secret file, warm-ups included."""
     mock.configure(model={"extensions": ["warm"]})
     editor = await open_editor()
-    document = editor.open(name, SECRET_TEXT, "dotenv")
-    editor.insert(document, len(document.text), "x")
-    assert await editor.ghost(document, len(document.text)) == ""
-    assert await editor.ghost(document, len(document.text), INVOKED) == ""
+    for name in SECRET_FILES:
+        document = editor.open(name, SECRET_TEXT, "dotenv")
+        editor.insert(document, len(document.text), "x")
+        assert await editor.ghost(document, len(document.text)) == "", name
+        assert await editor.ghost(document, len(document.text), INVOKED) == "", name
     assert mock.completions() == []
     assert SECRET not in _sent(mock)
     assert_no_popup(editor.client)
@@ -118,20 +118,17 @@ async def test_excluded_files_are_not_sent(
     assert await editor.line(other, SUM.offset, INVOKED) == SUM.rest
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
+async def test_other_schemes_are_not_completed(open_editor: OpenEditor, mock: MockBackend) -> None:
+    """Documents that are neither files nor new nor notebook cells are left alone."""
+    editor = await open_editor()
+    for uri in (
         "git:/shop.py?ref=HEAD",
         "output:tasks",
         "vscode-userdata:/settings.json",
-        "https://example.org/shop.py",
-    ],
-)
-async def test_other_schemes_are_not_completed(open_editor: OpenEditor, mock: MockBackend, uri: str) -> None:
-    """Documents that are neither files nor new nor notebook cells are left alone."""
-    editor = await open_editor()
-    document = editor.open(uri, SUM.text)
-    assert await editor.ghost(document, SUM.offset, INVOKED) == ""
+        "https://example.org/x.py",
+    ):
+        document = editor.open(uri, SUM.text)
+        assert await editor.ghost(document, SUM.offset, INVOKED) == "", uri
     assert mock.completions() == []
 
 
