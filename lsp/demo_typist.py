@@ -19,7 +19,7 @@ class Pace:
     """How far a pause between two keys may be off, as a share of it."""
     find: float = 1.2
     """Until the first key at another place."""
-    look: float = 2.5
+    look: float = 8.0
     """How long to wait for something to accept."""
     read: float = 1.0
     """How long to read it, and what was accepted."""
