@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .schemas import CompletionRequest, CopilotRequest, schema_of
+from .schemas import CompletionRequest, CopilotRequest, ErrorEnvelope, schema_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -18,9 +18,9 @@ def documented(app: "FastAPI", *, keyed: bool) -> Callable[[], dict[str, Any]]:
     def openapi() -> dict[str, Any]:
         document = find()
         components = document.setdefault("components", {})
-        for request in (CompletionRequest, CopilotRequest):
-            schema = schema_of(request)
-            components["schemas"] |= {**schema.pop("$defs", {}), request.__name__: schema}
+        for model in (CompletionRequest, CopilotRequest, ErrorEnvelope):
+            schema = schema_of(model)
+            components["schemas"] |= {**schema.pop("$defs", {}), model.__name__: schema}
         if keyed:
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():

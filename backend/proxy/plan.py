@@ -114,7 +114,7 @@ def _prompts(request: CompletionRequest, can: Capabilities) -> tuple[Prompt, ...
 def _known(tokens: Sequence[int], can: Capabilities) -> tuple[int, ...]:
     if max(tokens) >= can.vocab_size:
         raise BadRequest(
-            f"prompt: token ids run from 0 to {can.vocab_size - 1}.", param="prompt", code="invalid_value"
+            f"prompt: token ids run from 0 to {can.vocab_size - 1}.", param="prompt", code="unsupported_value"
         )
     return tuple(tokens)
 
@@ -125,7 +125,7 @@ def _sampling(request: CompletionRequest, can: Capabilities) -> Sampling:
         raise BadRequest(
             f"logit_bias: token ids run from 0 to {can.vocab_size - 1}.",
             param="logit_bias",
-            code="invalid_value",
+            code="unsupported_value",
         )
     return Sampling(
         temperature=1.0 if request.temperature is None else request.temperature,

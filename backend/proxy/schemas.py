@@ -12,8 +12,9 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-TokenId = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+# The validator stands last: before the bounds, it would keep them out of the JSON schema.
+Whole = BeforeValidator(_whole)
+TokenId = Annotated[int, Field(ge=0, le=2**31 - 1), Whole]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
 Prompt = (
     str
@@ -21,8 +22,8 @@ Prompt = (
     | TokenIds
     | Annotated[list[TokenIds], Field(min_length=1)]
 )
-Count = Annotated[Whole, Field(ge=0)]
-Some = Annotated[Whole, Field(ge=1, le=20)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), Whole]
+Some = Annotated[int, Field(ge=1, le=20), Whole]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 BiasKey = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
@@ -66,14 +67,16 @@ class CompletionRequest(BaseModel):
     )
     stream: bool | None = Field(None, description="True: server-sent events.")
     stream_options: StreamOptions | None = None
-    logprobs: Annotated[Whole, Field(ge=0, le=5)] | None = Field(
+    logprobs: Annotated[int, Field(ge=0, le=5), Whole] | None = Field(
         None, description="So many of the likeliest tokens at each place; 0: the chosen one's only."
     )
     echo: bool | None = Field(None, description="True: the text starts with the prompt.")
-    seed: Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), le=2**63 - 1), Whole] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[BiasKey, Bias] | None = None
+    logit_bias: (
+        Annotated[dict[BiasKey, Bias], Field(json_schema_extra={"additionalProperties": False})] | None
+    ) = None
     user: str | None = Field(None, description="Accepted; neither stored nor logged.")
     truncate: Literal["left"] | None = Field(
         None, description="Ours. An over-long prompt is cut at a line start instead of refused."

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from pilotfish.backend.proxy.app import create_app
+from pilotfish.backend.proxy.bind import listen
 from pilotfish.backend.proxy.engines.memory import MemoryEngine, MemorySettings
 from pilotfish.backend.proxy.serve import ServeOptions, _uvicorn
 from pilotfish.backend.proxy.service import Service
@@ -112,7 +112,7 @@ async def served(
     memory = MemoryEngine(MemorySettings(**engine))
     app = create_app(settings or Settings(), memory)
     server = _uvicorn(app, options or ServeOptions())
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+    with listen("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         limits = httpx.Limits(max_connections=None)

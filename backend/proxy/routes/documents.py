@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pilotfish.backend.proxy.schemas import Completion, CompletionRequest, CopilotRequest, ErrorEnvelope
+from pilotfish.backend.proxy.schemas import Completion, CompletionRequest, CopilotRequest
 
 _REASONS = {
-    400: "The request is wrong; `param` names the field.",
+    400: "The request is wrong; `param` names the field. Beyond this document's schema: `unsupported_value` (this "
+    "model or engine can't do it, or two fields contradict each other) and `context_length_exceeded`.",
     401: "No API key, or an unknown one.",
     403: "The request came under a name that is not this server's.",
     404: "No such path or model.",
@@ -24,11 +25,20 @@ _RETRY_AFTER = {
     }
 }
 
+# Always JSON, also where the path's successes are something else.
+_ENVELOPE = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
+_EVENT = {
+    "type": "object",
+    "description": "`data` is a Completion as JSON, an ErrorEnvelope as JSON, or `[DONE]`.",
+    "properties": {"data": {"type": "string"}},
+    "required": ["data"],
+}
+
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a path that can fail like this."""
     return {
-        status: {"model": ErrorEnvelope, "description": _REASONS[status]}
+        status: {"content": _ENVELOPE, "description": _REASONS[status]}
         | ({"headers": _RETRY_AFTER} if status in {429, 503} else {})
         for status in statuses
     }
@@ -39,7 +49,7 @@ def _completion(request: type[CompletionRequest]) -> dict[str, Any]:
     answer = {
         "description": "The completion; with `stream`, chunks as server-sent events, then `[DONE]`.",
         "model": Completion,
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
     return {
         "responses": {200: answer, **errors(*_REASONS)},

@@ -18,7 +18,11 @@ router = APIRouter()
 
 _UNREADY: dict[int | str, dict[str, Any]] = {
     **errors(403, 503),
-    503: {**errors(503)[503], "model": schemas.Health, "description": "Not ready; `error` says why."},
+    503: {
+        "model": schemas.Health,
+        "description": "Not ready; `error` says why.",
+        "headers": errors(503)[503]["headers"],
+    },
 }
 
 
