@@ -65,7 +65,7 @@ _BLANK_AFTER_TEXT = re.compile(r"\S[^\n]*\n[ \t]*\n")
 def refine(raw: str, surroundings: Surroundings) -> Suggestion | None:
     """What to show of a model's text, or None for nothing (of half a stream: nothing yet)."""
     s = _bounded(surroundings)
-    suggestion = _apply(RULES, Suggestion(_lines(raw, s)), s)
+    suggestion = _apply(RULES, Suggestion(_lines(raw)), s)
     if suggestion is None:
         return None
     text = suggestion.text if s.after.strip() and "\n" not in suggestion.text else suggestion.text.rstrip()
@@ -78,14 +78,14 @@ def align(raw: str, surroundings: Surroundings) -> str | None:
     "" while that can't be told yet; None when the text does not fit the cursor's place.
     """
     s = _bounded(surroundings)
-    suggestion = _apply(_ALIGNING, Suggestion(_lines(raw, s)), s)
+    suggestion = _apply(_ALIGNING, Suggestion(_lines(raw)), s)
     return None if suggestion is None else suggestion.text
 
 
 def enough(raw: str, surroundings: Surroundings) -> bool:
     """Whether later text can't add to what is shown, so that the stream may be closed."""
     s = _bounded(replace(surroundings, complete=False))
-    aligned = _apply(_ALIGNING, Suggestion(_lines(raw, s)), s)
+    aligned = _apply(_ALIGNING, Suggestion(_lines(raw)), s)
     if aligned is None:
         return True
     text = aligned.text
@@ -107,10 +107,8 @@ def _apply(rules: tuple[Rule, ...], suggestion: Suggestion, s: Surroundings) -> 
     return suggestion
 
 
-def _lines(raw: str, s: Surroundings) -> str:
-    """The text with one kind of line end; a carriage return at the end of half a stream may be half of one."""
-    if not s.complete and raw.endswith("\r"):
-        raw = raw[:-1]
+def _lines(raw: str) -> str:
+    """The text with one kind of line end."""
     return raw.replace("\r\n", "\n").replace("\r", "\n")
 
 

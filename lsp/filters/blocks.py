@@ -70,7 +70,7 @@ def end_block(suggestion: Suggestion, s: Surroundings) -> Suggestion | None:
 
 def drop_second_closer(suggestion: Suggestion, s: Surroundings) -> Suggestion | None:
     """Rule 17: leave out a last line that only closes what the next line below closes."""
-    head, line_end, last = suggestion.text.rpartition("\n")
+    head, line_end, last = suggestion.text.rstrip().rpartition("\n")
     whole = last if line_end else s.first_line(suggestion)
     closer, below = whole.strip().rstrip(";,"), s.next_line
     if (

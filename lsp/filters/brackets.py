@@ -10,7 +10,7 @@ BRACKET_LINE = re.compile(r"\s*(?:[()\[\]{}<>;,\"'`:]+|end|fi|done|esac)?\s*")
 """A line that says nothing but that something ends or begins."""
 
 _STOPS = re.compile(r"[()\[\]{}\"'`\\\n]")
-_STRING_PREFIX = re.compile(r"(?<!\w)[A-Za-z]{1,2}\Z")
+_STRING_PREFIX = re.compile(r"(?<!\w)[bBfFrRuU]{1,2}\Z")
 
 
 @dataclass(slots=True)
@@ -30,9 +30,9 @@ class Scan:
         return len(self.open) + len(self.unmatched) + bool(self.quote)
 
 
-def scan(text: str, *, quote: str = "", comment: str = "") -> Scan:
-    """Scan a text that begins within a string if ``quote`` is given; ``comment`` begins a comment to the line's end."""
-    found = Scan(quote=quote)
+def scan(text: str, *, comment: str = "") -> Scan:
+    """Scan a text; ``comment`` begins a comment that goes on to the line's end."""
+    found = Scan()
     place, stops = 0, _STOPS if not comment else re.compile(f"{_STOPS.pattern}|{re.escape(comment)}")
     while match := stops.search(text, place):
         place, stop = match.end(), match.group()

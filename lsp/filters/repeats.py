@@ -108,7 +108,7 @@ def _says_little(line: str) -> bool:
 
 
 def _until(suggestion: Suggestion, lines: list[str], number: int, *, unfinished: bool) -> Suggestion | None:
-    """The lines before one, if that leaves any."""
+    """The lines before one with their line ends, if that leaves any."""
     if number == 0:
         return NOTHING_YET if unfinished else None
-    return suggestion.cut("\n".join(lines[:number]))
+    return suggestion.cut("\n".join(lines[:number]) + "\n")

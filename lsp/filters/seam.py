@@ -11,6 +11,8 @@ _SHORTEST_ECHO = 4
 _HEAD = 20
 """Characters of the text behind the cursor that tell that the model has arrived there."""
 _SHORTEST_HEAD = 10
+_UNPAIRED = frozenset({"shellscript", "sh", "bash", "zsh", "fish"})
+"""Languages with closing brackets that nothing opens, as in a shell's ``case``."""
 
 
 def fit_left(suggestion: Suggestion, s: Surroundings) -> Suggestion | None:
@@ -130,32 +132,20 @@ def stop_at_rest(suggestion: Suggestion, s: Surroundings) -> Suggestion | None:
 def cut_unmatched(suggestion: Suggestion, s: Surroundings) -> Suggestion | None:
     """Rule 18: cut before a closing bracket that nothing opened, or that is closed already.
 
-    A bracket of the current line may be closed unless the rest of the line does it; one of a line above, unless a line
-    below does.
+    A bracket that the cursor's line opened may be closed; one that a line above opened, unless a line below does it.
     """
-    if s.syntax.prose or s.language in {
-        "shellscript",
-        "sh",
-        "bash",
-        "zsh",
-    }:  # `case` has closing brackets only
+    if s.syntax.prose or s.language in _UNPAIRED:
         return suggestion
     comment = s.syntax.comment[0].strip()
-    line = scan(s.before, comment=comment)
-    closers = scan(suggestion.text, quote=line.quote, comment=comment).unmatched
-    if not closers:
-        return suggestion
-    rest = [sign for _, sign in scan(s.after[suggestion.overwrite :], comment=comment).unmatched]
-    room = {closer: max(0, line.open.count(opener) - rest.count(closer)) for closer, opener in PAIRS.items()}
-    above: dict[str, int] | None = None
+    closers = scan(s.before + suggestion.text, comment=comment).unmatched
+    open_above: dict[str, int] | None = None
     for place, closer in closers:
-        if room[closer] > 0:
-            room[closer] -= 1
+        if place < len(s.before):
             continue
-        above = above if above is not None else _open_above(s, comment)
-        above[closer] -= 1
-        if above[closer] < 0:
-            return suggestion.cut(suggestion.text[:place].rstrip())
+        open_above = open_above if open_above is not None else _open_above(s, comment)
+        open_above[closer] -= 1
+        if open_above[closer] < 0:
+            return suggestion.cut(suggestion.text[: place - len(s.before)].rstrip())
     return suggestion
 
 
