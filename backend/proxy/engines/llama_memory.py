@@ -13,6 +13,7 @@ _WORKSPACE = 256 * 1024 * 1024  # bytes for activations, the vocabulary and the 
 _STEP = 256  # llama.cpp rounds a slot's cache up to this
 _SHORTEST = 512  # tokens; with less, completion makes no sense
 _MIB = 1024 * 1024
+_SMALL = 300_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ def available_memory(
     if known:
         return min(known)
     try:
-        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.7)  # macOS tells no more than this
+        return int(
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.7
+        )  # macOS tells no more than this
     except (ValueError, OSError, AttributeError):
         return None
 
@@ -72,6 +75,14 @@ def default_threads(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         pass  # no limit
     # Beyond four, half of them are the second threads of a core, or the slow cores of a laptop: both slow the rest.
     return processors if processors <= 4 else max(4, min(16, processors // 2))
+
+
+def decode_threads(model_bytes: int, threads: int) -> int:
+    """How many of the threads write answers: one for a small model, where waiting for each other costs more.
+
+    Measured on two cores with one thread and two, tokens per second: 145 MB 128 and 95, 514 MB 48 and 57.
+    """
+    return 1 if model_bytes < _SMALL else threads
 
 
 def _rounded(tokens: int) -> int:
@@ -93,7 +104,9 @@ def _allowed(control_group: Path) -> int | None:
     try:
         limit = int((control_group / "memory.max").read_text("ascii"))
         used = int((control_group / "memory.current").read_text("ascii"))
-        droppable = dict(line.split() for line in (control_group / "memory.stat").read_text("ascii").splitlines())
+        droppable = dict(
+            line.split() for line in (control_group / "memory.stat").read_text("ascii").splitlines()
+        )
         return max(0, limit - used + int(droppable.get("inactive_file", 0)))
     except (OSError, ValueError):
         return None  # "max": no limit

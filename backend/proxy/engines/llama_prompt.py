@@ -21,7 +21,9 @@ def lay_out(generation: Generation, special: SpecialTokens) -> list[int]:
     if special.fim is None:
         raise EngineRefusal("This model can't fill in between a prompt and a suffix.", field="suffix")
     prefix, suffix, middle = special.fim.prefix, special.fim.suffix, special.fim.middle
-    return _begun([prefix, *generation.prompt, suffix, *generation.suffix, middle, *generation.middle], special)
+    return _begun(
+        [prefix, *generation.prompt, suffix, *generation.suffix, middle, *generation.middle], special
+    )
 
 
 def _begun(tokens: Sequence[int], special: SpecialTokens) -> list[int]:

@@ -6,6 +6,7 @@ request goes where most of it is known already, and nothing that is still in use
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -54,15 +55,26 @@ class Slot:
     leaving: bool = False
     """Released before its work had ended: it may go on for a moment."""
 
-    def shared(self, prompt: Sequence[int]) -> int:
+    def shared(self, prompt: list[int]) -> int:
         """How many tokens of the prompt, from its start, it holds."""
-        length = min(len(self.held), len(prompt))
-        if self.held[:length] == prompt[:length]:
-            return length
-        return next(index for index in range(length) if self.held[index] != prompt[index])
+        return shared_start(self.held, prompt)
 
 
-def choose_slot(slots: Sequence[Slot], prompt: Sequence[int], *, now: float, speeds: Speeds) -> Slot | None:
+def shared_start(one: list[int], other: list[int]) -> int:
+    """How many items two lists have in common before the first difference."""
+    same, length = 0, min(len(one), len(other))
+    if one[:length] == other[:length]:
+        return length
+    while length - same > 1:  # the first difference lies in between; comparing slices is quick
+        middle = (same + length) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            length = middle
+    return same
+
+
+def choose_slot(slots: Sequence[Slot], prompt: list[int], *, now: float, speeds: Speeds) -> Slot | None:
     """The slot that gives the first token soonest, all in all; it may be busy, and is worth waiting for then.
 
     None if every slot is busy and none holds more of the prompt than the others.
@@ -72,7 +84,7 @@ def choose_slot(slots: Sequence[Slot], prompt: Sequence[int], *, now: float, spe
         return (len(prompt) - slot.shared(prompt)) / speeds.prefill
 
     def cost(slot: Slot) -> float:
-        worth = _WORTH * 0.5 ** (max(0.0, now - slot.used) / _HALF_LIFE)
+        worth = _WORTH * math.pow(0.5, max(0.0, now - slot.used) / _HALF_LIFE)
         thrown_away = (len(slot.held) - slot.shared(prompt)) / speeds.prefill
         wait = _LEAVING_SECONDS if slot.leaving and now - slot.used < _LEAVING_SECONDS else 0.0
         return wait + prefill(slot) + worth * thrown_away
@@ -82,7 +94,9 @@ def choose_slot(slots: Sequence[Slot], prompt: Sequence[int], *, now: float, spe
 
     # A piece of a warm-up ends in a moment: such a slot counts as free, and is waited for.
     free = [slot for slot in slots if not slot.busy or slot.background]
-    busy = [slot for slot in slots if slot.busy and not slot.background and 2 * slot.shared(prompt) > len(prompt)]
+    busy = [
+        slot for slot in slots if slot.busy and not slot.background and 2 * slot.shared(prompt) > len(prompt)
+    ]
     best = min(free, key=lambda slot: (cost(slot), -slot.shared(prompt), slot.used, slot.id), default=None)
     worth_waiting = min(busy, key=patience, default=None)
     if worth_waiting is not None and (best is None or patience(worth_waiting) < prefill(best)):
@@ -92,7 +106,7 @@ def choose_slot(slots: Sequence[Slot], prompt: Sequence[int], *, now: float, spe
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    prompt: Sequence[int]
+    prompt: list[int]
     background: bool
     future: "asyncio.Future[Slot]"
     impatient: bool = False
@@ -109,11 +123,15 @@ class Lease:
         self.cached = cached
         """Tokens of the prompt that the slot held when it was taken."""
 
-    def release(self, held: Sequence[int], *, early: bool = False) -> None:
-        """Give the slot back. ``held`` is what its cache holds for sure, ``early`` that its work was cut short."""
+    def release(self, held: Sequence[int], *, early: bool = False, used: float | None = None) -> None:
+        """Give the slot back; a second time does nothing.
+
+        ``held`` is what its cache holds for sure, ``early`` that its work was cut short, ``used`` when it was last of
+        use to somebody (None: now).
+        """
         if self._open:
             self._open = False
-            self._pool.give_back(self.slot, held, early=early)
+            self._pool.give_back(self.slot, held, early=early, used=used)
 
 
 class SlotPool:
@@ -135,7 +153,7 @@ class SlotPool:
         """Whether more than one request is being worked on, so that each step of one delays another."""
         return sum(slot.busy and not slot.background for slot in self.slots) > 1
 
-    async def acquire(self, prompt: Sequence[int], *, tokens: int, background: bool = False) -> Lease:
+    async def acquire(self, prompt: list[int], *, tokens: int, background: bool = False) -> Lease:
         """Wait for the best slot and take it. ``tokens`` is how many the request may generate."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(prompt, background, loop.create_future())
@@ -161,23 +179,29 @@ class SlotPool:
 
     def take_idle(self) -> Lease | None:
         """A slot that nobody uses, with all that it holds; None if there is none."""
-        idle = [slot for slot in self.slots if not slot.busy and not slot.leaving]
-        idle = idle or [slot for slot in self.slots if not slot.busy]
-        if not idle or self._waiters:
+        idle = [slot for slot in self.slots if not slot.busy]
+        if not idle:
             return None
-        slot = max(idle, key=lambda slot: len(slot.held))
-        slot.busy, slot.left = True, 1
+        slot = min(idle, key=lambda slot: (slot.leaving, -len(slot.held)))
+        slot.busy = slot.background = True
         return Lease(self, slot, len(slot.held))
 
-    def holds(self, prompt: Sequence[int]) -> bool:
+    def holds(self, prompt: list[int]) -> bool:
         """Whether some slot holds all of a prompt."""
         return any(slot.shared(prompt) == len(prompt) for slot in self.slots)
 
-    def give_back(self, slot: Slot, held: Sequence[int], *, early: bool) -> None:
+    def give_back(self, slot: Slot, held: Sequence[int], *, early: bool, used: float | None) -> None:
         """Called by a lease."""
         slot.held = list(held)
-        slot.leaving, slot.used = early, self._clock()
+        slot.leaving, slot.used = early, self._clock() if used is None else used
         self._free(slot)
+
+    def close(self, error: Exception) -> None:
+        """Send all who wait away with that error."""
+        for waiter in self._waiters:
+            if not waiter.future.done():
+                waiter.future.set_exception(error)
+        self._waiters.clear()
 
     def _free(self, slot: Slot) -> None:
         slot.busy = slot.background = False

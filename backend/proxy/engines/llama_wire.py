@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +33,17 @@ _NEUTRAL: Mapping[str, Any] = {
     "cache_prompt": True,
     "n_cache_reuse": 0,
     # Without it the last event repeats the whole prompt as text.
-    "response_fields": ["content", "tokens", "stop", "stop_type", "tokens_predicted", "timings"]
-    + ["completion_probabilities"],
+    "response_fields": [
+        *(
+            "content",
+            "tokens",
+            "stop",
+            "stop_type",
+            "tokens_predicted",
+            "timings",
+            "completion_probabilities",
+        ),
+    ],
 }
 _MOST_SEEDS = 2**32 - 1  # the highest 32-bit number means "random" to llama.cpp
 
@@ -44,7 +53,7 @@ class TokenScore:
     """A token's raw log-probability (natural logarithm, before bias and temperature)."""
 
     id: int
-    bytes: bytes
+    raw: bytes
     logprob: float
     top: tuple[tuple[bytes, float], ...] = ()
     top_ids: tuple[int, ...] = ()
@@ -121,7 +130,13 @@ class LlamaWire:
         return sum(bool(slot["is_processing"]) for slot in await self._ask("/slots"))
 
     async def complete(
-        self, slot: int, prompt: Sequence[int], tokens: int, *, sampling: Mapping[str, Any], probabilities: int = 0
+        self,
+        slot: int,
+        prompt: Sequence[int],
+        tokens: int,
+        *,
+        sampling: Mapping[str, Any],
+        probabilities: int = 0,
     ) -> Ended:
         """Generate a few tokens and wait for the end; 0 only reads the prompt."""
         body = {**_NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
@@ -130,7 +145,7 @@ class LlamaWire:
 
     async def stream(
         self, slot: int, prompt: Sequence[int], tokens: int, *, sampling: Mapping[str, Any]
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Generate and tell everything as it comes; closing the iterator ends the work."""
         body = {**_NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
         # Each step of the prompt is told: only when something is sent, a closed connection is noticed.
@@ -157,7 +172,7 @@ class LlamaWire:
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """How the next token is drawn, in llama.cpp's words. Penalties are not among them: it counts the prompt's tokens."""
+    """How the next token is drawn, in llama.cpp's words; without penalties, whose count it begins in the prompt."""
     return {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -193,7 +208,7 @@ def _score(said: Mapping[str, Any]) -> TokenScore:
     top = said.get("top_logprobs", ())
     return TokenScore(
         id=int(said["id"]),
-        bytes=bytes(said["bytes"]),
+        raw=bytes(said["bytes"]),
         logprob=float(said["logprob"]),
         top=tuple((bytes(other["bytes"]), float(other["logprob"])) for other in top),
         top_ids=tuple(int(other["id"]) for other in top),
@@ -227,4 +242,6 @@ def _mapped() -> Iterator[None]:
         # RuntimeError: httpx's word for a client that was closed meanwhile.
         raise EngineUnavailable(f"llama.cpp can't be reached ({type(error).__name__}).") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise EngineError(f"llama.cpp answered something else than expected ({type(error).__name__}).") from error
+        raise EngineError(
+            f"llama.cpp answered something else than expected ({type(error).__name__})."
+        ) from error

@@ -1,0 +1,21 @@
+"""Models for the tests that run a real one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pilotfish.backend.models.catalogue import CATALOGUE, DEFAULT_MODEL
+from pilotfish.backend.models.local import LocalModel
+from pilotfish.backend.models.pull import pull_model
+from pilotfish.backend.proxy.engines.llama_server import OPENMP_SETTINGS
+
+for _name, _value in OPENMP_SETTINGS.items():
+    os.environ.setdefault(_name, _value)  # as `pilotfish-backend serve` does; before llama.cpp is loaded
+
+
+@pytest.fixture(scope="session")
+def default_model() -> LocalModel:
+    """The default model, pulled once into the user's cache (or PILOTFISH_CACHE_DIR)."""
+    cache = os.environ.get("PILOTFISH_CACHE_DIR")
+    return pull_model(CATALOGUE[DEFAULT_MODEL], cache_dir=Path(cache) if cache else None).model
