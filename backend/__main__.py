@@ -1,5 +1,6 @@
 """`pilotfish-backend`: the command line. Only this module knows arguments, standard input and the user's folders."""
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -94,11 +95,12 @@ def _engine(options: Namespace) -> "Engine":
         from .models.local import resolve_model
 
         try:
-            model = resolve_model(options.model or DEFAULT_MODEL)
+            model = resolve_model(options.model or DEFAULT_MODEL, cache_dir=_cache_dir())
         except ModelError as error:
             raise _Misuse(str(error)) from error
         name, path = model.name, model.path
     options.model = name
+    _settle_openmp()
     return ENGINES[options.engine](
         EngineChoice(name, path, options.parallel, options.context, options.threads)
     )
@@ -162,13 +164,29 @@ def _keys(options: Namespace) -> int:
 def _pull(options: Namespace) -> int:
     from pilotfish.backend.models.commands import pull
 
+    options.cache_dir = _cache_dir()
     return pull(options)
 
 
 def _models(options: Namespace) -> int:
     from pilotfish.backend.models.commands import show_models
 
+    options.cache_dir = _cache_dir()
     return show_models(options)
+
+
+def _cache_dir() -> Path | None:
+    """Where pulled models lie, in `models`: what PILOTFISH_CACHE_DIR says; None: the user's own cache."""
+    named = os.environ.get("PILOTFISH_CACHE_DIR")
+    return Path(named).expanduser().absolute() if named else None
+
+
+def _settle_openmp() -> None:
+    """Tell OpenMP how its threads shall wait; it looks once, when llama.cpp is loaded."""
+    from .proxy.engines.llama_server import OPENMP_SETTINGS
+
+    for name, value in OPENMP_SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 def _default_key_file() -> Path:
