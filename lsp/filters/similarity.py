@@ -24,8 +24,6 @@ def within(one: str, other: str, distance: int) -> bool:
         # Cells further than ``distance`` from the diagonal can't be part of a short enough path.
         low, high = max(1, at - distance), min(len(other), at + distance)
         diagonal, row[low - 1] = row[low - 1], at if low == 1 else distance + 1
-        if high == at + distance:
-            row[high] = distance + 1
         for column in range(low, high + 1):
             cell = (
                 diagonal
