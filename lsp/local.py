@@ -10,7 +10,7 @@ from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.launcher_errors import LauncherError, ModelMissing, StoppedByUser
 from pilotfish.lsp.lookout import LocalBackend
 from pilotfish.lsp.pull import percent_in, pull_model
-from pilotfish.lsp.settings import Settings
+from pilotfish.lsp.settings import BackendSettings, Settings
 from pilotfish.lsp.tell import Progress, Teller
 
 T = TypeVar("T")
@@ -28,6 +28,19 @@ class LocalError(Exception):
         self.show = show
 
 
+def recipe_for(backend: BackendSettings, environ: Mapping[str, str], workspace: Path | None) -> Recipe:
+    """What the launcher is told under these settings."""
+    state = environ.get(STATE_DIRECTORY)
+    return Recipe(
+        model=backend.model,
+        idle_timeout=backend.idle_timeout,
+        environ=environ,
+        workspace=workspace,
+        state=Path(state) if state else None,
+        logs=Path(state) if state else None,
+    )
+
+
 class Local:
     """Gets the local backend going under the settings in force."""
 
@@ -37,11 +50,13 @@ class Local:
         tell: Teller,
         environ: Mapping[str, str],
         workspace: Callable[[], Path | None],
+        launch: Callable[[Recipe], Launcher] = Launcher,
     ) -> None:
         self._settings = settings
         self._tell = tell
         self._environ = environ
         self._workspace = workspace
+        self._launch = launch
         self._declined: set[str] = set()
 
     async def ensure(self, *, explicit: bool) -> Endpoint:
@@ -77,18 +92,7 @@ class Local:
         return self._launcher().log_path
 
     def _launcher(self) -> Launcher:
-        backend = self._settings().backend
-        state = self._environ.get(STATE_DIRECTORY)
-        return Launcher(
-            Recipe(
-                model=backend.model,
-                idle_timeout=backend.idle_timeout,
-                environ=self._environ,
-                workspace=self._workspace(),
-                state=Path(state) if state else None,
-                logs=Path(state) if state else None,
-            )
-        )
+        return self._launch(recipe_for(self._settings().backend, self._environ, self._workspace()))
 
     async def _start(self, launcher: Launcher, *, explicit: bool) -> LocalBackend:
         async def start(progress: Progress) -> LocalBackend:

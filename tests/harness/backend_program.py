@@ -1,5 +1,7 @@
 """A stand-in for the program `pilotfish-backend`: a real process that serves /health and keeps the state file.
 
+It lists one model, the one that it was started with, and completes everything with the same text.
+
     python backend_program.py BEHAVIOUR serve --state-file F ... | models --json | pull NAME
 
 BEHAVIOUR is a file with the fields of `Behaviour` as JSON; it is read at each start. Each start appends a line to the
@@ -36,7 +38,11 @@ class Behaviour:
     failing: bool = False
     """Whether /health says failing for ever."""
     ignores_sigterm: bool = False
+    completions: int = 200
+    """Status of /v1/completions."""
     models: list[dict[str, Any]] = field(default_factory=list)
+    pulled: bool = False
+    """Whether a model must be pulled before it serves or counts as present."""
     pull_lines: list[str] = field(default_factory=list)
     pull_seconds: float = 0.0
     pull_status: int = 0
@@ -47,7 +53,12 @@ def main() -> int:
     place = Path(sys.argv[1])
     behaviour = Behaviour(**json.loads(place.read_text()))
     if sys.argv[2] == "models":
-        print(json.dumps(behaviour.models))
+        here = not behaviour.pulled or place.with_name("pulled").exists()
+        print(
+            json.dumps(
+                [{**model, "present": here and model.get("present", True)} for model in behaviour.models]
+            )
+        )
         return 0
     if sys.argv[2] == "pull":
         return _pull(behaviour, place)
@@ -60,6 +71,8 @@ def _pull(behaviour: Behaviour, place: Path) -> int:
         sys.stdout.write(line)
         sys.stdout.flush()
     time.sleep(behaviour.pull_seconds)
+    if not behaviour.pull_status:
+        place.with_name("pulled").touch()
     return behaviour.pull_status
 
 
@@ -73,11 +86,14 @@ def _serve(behaviour: Behaviour, place: Path) -> int:
     if behaviour.exit_at_start is not None:
         print("this is why it ended", flush=True)
         return behaviour.exit_at_start
+    if behaviour.pulled and not place.with_name("pulled").exists():
+        print("the model is not here", flush=True)
+        return 1
     if behaviour.ignores_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(behaviour.before_listening)
     instance, ready_at = secrets.token_hex(8), time.monotonic() + behaviour.loading
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(behaviour, options, instance, ready_at))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(behaviour, options, instance, key, ready_at))
     server.daemon_threads = True
     record = {
         "pid": os.getpid(),
@@ -119,10 +135,13 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def _handler(
-    behaviour: Behaviour, options: argparse.Namespace, instance: str, ready_at: float
+    behaviour: Behaviour, options: argparse.Namespace, instance: str, key: str, ready_at: float
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/v1/models":
+                self._answer_keyed(200, {"data": [{"id": options.model, "context_length": 2048}]})
+                return
             assert "Authorization" not in self.headers  # no key for whoever it may be that answers there
             loading = time.monotonic() < ready_at
             state = "loading" if loading else "failing" if behaviour.failing else "ready"
@@ -133,8 +152,21 @@ def _handler(
                 "model": options.model,
                 "detail": None if state == "ready" else f"it is {state}",
             }
+            self._answer(200 if state == "ready" else 503, body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            choice = {"index": 0, "text": "completed()\n", "finish_reason": "stop"}
+            self._answer_keyed(behaviour.completions, {"choices": [choice]})
+
+        def _answer_keyed(self, status: int, body: object) -> None:
+            known = self.headers["Authorization"] == f"Bearer {key}"
+            self._answer(status if known else 401, body if known else {})
+
+        def _answer(self, status: int, body: object) -> None:
             data = json.dumps(body).encode()
-            self.send_response(200 if state == "ready" else 503)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
