@@ -55,6 +55,7 @@ class Connection:
         self._tell = tell
         self._on_link = on_link
         self._clock = clock
+        self._environ = environ
         self._local = Local(settings, tell, environ, workspace)
         self._breaker = Breaker()
         self._backend: HttpBackend | None = None
@@ -182,7 +183,7 @@ class Connection:
         backend = self._settings().backend
         self._tell.status("starting", "connecting", backend="remote")
         try:
-            key = None if backend.api_key else await read_key(backend.api_key_command)
+            key = None if backend.api_key else await read_key(backend.api_key_command, environ=self._environ)
             await self._open(Endpoint.from_settings(backend, key))
         except BackendError as error:
             self._fail(error)

@@ -2,7 +2,6 @@
 
 import ssl
 from dataclasses import dataclass
-from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pilotfish.lsp.backend_errors import BadSetting
 from pilotfish.lsp.secret import Secret
 from pilotfish.lsp.settings import BackendSettings
+from pilotfish.lsp.version import VERSION
 
 if TYPE_CHECKING:
     import httpx
@@ -85,7 +85,7 @@ def create_client(endpoint: Endpoint) -> "httpx.AsyncClient":
     """
     import httpx
 
-    headers = {"User-Agent": f"pilotfish/{version('pilotfish')}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"pilotfish/{VERSION}", "Accept-Encoding": "identity"}
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
     return httpx.AsyncClient(

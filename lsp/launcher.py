@@ -15,7 +15,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from pilotfish.lsp import processes, program
@@ -36,6 +35,7 @@ from pilotfish.lsp.lookout import LocalBackend, Lookout
 from pilotfish.lsp.recipe import Program, Recipe, Status
 from pilotfish.lsp.restarts import History
 from pilotfish.lsp.statefile import Places, read_private, read_record, write_private
+from pilotfish.lsp.version import VERSION
 
 __all__ = ["Launcher", "LocalBackend", "Program", "Recipe", "Report", "Status"]
 
@@ -69,7 +69,7 @@ class Launcher:
             logs=recipe.logs or user_log_path("pilotfish", appauthor=False),
         )
         self._lookout = Lookout(self._places, start_timeout=recipe.start_timeout, patience=recipe.patience)
-        self._version = version("pilotfish")
+        self._version = VERSION
         self._child: processes.Detached | None = None
 
     @property

@@ -1,11 +1,9 @@
 """The log file. Nothing that the user typed is logged: pygls, which logs whole messages, is kept out."""
 
 import logging
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 MAX_BYTES = 2_000_000
-LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
 
 _FOREIGN = ("pygls", "httpx", "httpcore", "asyncio")
 
@@ -21,12 +19,9 @@ def quiet_foreign() -> None:
 
 def log_to(path: Path) -> None:
     """Log to a file that is rotated; raises ``OSError`` when it can't be written."""
+    from logging.handlers import RotatingFileHandler
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("pilotfish").addHandler(handler)
-
-
-def set_level(level: str) -> None:
-    """Set the least serious level that is logged, by the setting's name for it."""
-    logging.getLogger("pilotfish").setLevel(LEVELS[level])

@@ -3,7 +3,6 @@
 import gc
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -11,6 +10,7 @@ from pygls.lsp.server import LanguageServer
 
 from pilotfish.lsp.handshake import Handshake
 from pilotfish.lsp.protocol import Protocol
+from pilotfish.lsp.version import VERSION
 from pilotfish.lsp.workspace import install
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = Path(__file__).with_name("VERSION").read_text(encoding="utf-8").strip()
 ALL_CELLS = types.NotebookDocumentSyncOptions(
     notebook_selector=[
         types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage(language="*")])
@@ -84,11 +83,10 @@ def _life(server: Server) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_: types.InitializedParams) -> None:
-        # The command line switched this off for a quick start; what the imports left behind, 10 MB, is reused now.
-        gc.collect()
-        gc.enable()
         await server.service.start()
-        gc.freeze()
+        gc.collect()
+        gc.freeze()  # what was imported stays, and need not be looked at again
+        gc.set_threshold(2_000, 10, 10)
 
     @server.feature(types.SHUTDOWN)
     async def shutdown(_: None) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +94,10 @@ def _section(settings: object) -> Mapping[str, Any]:
 
 def _read_toml(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     """Read a file that may be absent; a broken one gives a problem and nothing else."""
+    if not path.exists():
+        return {}, []
+    import tomllib
+
     try:
         return tomllib.loads(_read_bounded(path).decode()), []
     except (FileNotFoundError, NotADirectoryError):
