@@ -33,6 +33,10 @@ class Show(Protocol):
         """Show what is worth to be looked at: a new ghost text, or its acceptance."""
         ...
 
+    def note(self, text: str) -> None:
+        """Add to the last event what became of it."""
+        ...
+
     def stop(self) -> None:
         """Give the terminal back."""
         ...
@@ -59,6 +63,10 @@ class PlainShow:
     def event(self, view: View, text: str) -> None:
         """Print a frame and below it what happened."""
         self.say(f"\n{plain(view, PLAIN_ROWS)}\n      └ {text}")
+
+    def note(self, text: str) -> None:
+        """Print it below the frame."""
+        self.say(f"      └ {text}")
 
     def stop(self) -> None:
         """Do nothing."""
@@ -92,6 +100,11 @@ class LiveShow:
         """Draw the window anew, with the event below it."""
         self._events = [*self._events, text][-REMEMBERED:]
         self.draw(view)
+
+    def note(self, text: str) -> None:
+        """Add it to the last line below the window; it is seen at the next change."""
+        if self._events:
+            self._events[-1] += f" · {text}"
 
     def stop(self) -> None:
         """Leave the last frame where it is."""

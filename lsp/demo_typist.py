@@ -92,7 +92,7 @@ class Typist:
             return
         for suggestion in suggestions[max(0, self._seen - 1) : -1]:
             if suggestion.typed_through:
-                self._show.say(f"      └ typed through: {suggestion.typed_through} characters")
+                self._show.note(f"{suggestion.typed_through} of {len(suggestion.text)} characters were typed")
         self._seen = len(suggestions)
         newest = suggestions[-1]
         text = f"ghost text {newest.waited * 1000:.0f} ms after the key: {_short(newest.text)}"

@@ -20,5 +20,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+echo "setup: installing into $venv, which takes a minute or so"
 "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --editable '.[dev]'
+# setuptools warns of every editable installation that maps names to folders, as ours does.
+PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --editable '.[dev]'

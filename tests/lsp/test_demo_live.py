@@ -41,6 +41,9 @@ class Watch:
         self.view = view
         self.events.append(text)
 
+    def note(self, text: str) -> None:
+        self.events.append(text)
+
     def stop(self) -> None:
         self.events.append("stop")
 

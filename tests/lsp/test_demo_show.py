@@ -32,8 +32,10 @@ def test_in_a_terminal_the_ghost_text_is_dimmed() -> None:
     show.start("a.py")
     show.draw(VIEW)
     show.event(VIEW, "ghost text 12 ms after the key: [bold]")
+    show.note("3 of 9 characters were typed")
+    show.draw(VIEW)
     show.stop()
     shown = out.getvalue()
     assert "\x1b[2;3m[0]\x1b[0m" in shown
-    assert "[bold]" in shown
+    assert "the key: [bold] · 3 of 9 characters were typed" in shown
     assert "return" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
