@@ -51,6 +51,7 @@ class BackendProcess:
         with suppress(BrokenPipeError):
             self.process.stdin.write(f"{self._key or ''}\n")
             self.process.stdin.close()
+        self.process.stdin = None  # or Popen would try to flush it once more
         return self.process
 
     def wait_for_state(self) -> dict[str, Any]:
@@ -90,11 +91,19 @@ class BackendProcess:
         return "".join(self.process.communicate(timeout=DEADLINE))
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it if it has not ended, by its pid."""
         if self.process is None:
             return
         if self.process.poll() is None:
