@@ -23,6 +23,7 @@ def asked(line: str, *, automatic: bool = True, deletion: bool = False, characte
         ('f("|")', None),
         ("f(|):", None),
         ("f(g(x)|)", None),
+        ("    g(x)|)", None),
         ("call({|});", None),
         ("x = |y", Skip.INSIDE_LINE),
         ("x = | + y", Skip.INSIDE_LINE),
