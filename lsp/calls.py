@@ -170,6 +170,19 @@ class Call:
         around = replace(self._around(now), continued=bool(typed), owed="")
         return refine(text[len(typed) :], around)
 
+    def report(self) -> dict[str, object]:
+        """What the debug log tells of the call: times of the monotonic clock and counts, no text."""
+        return {
+            "event": "call",
+            "sent": self.sent,
+            "first": self.first,
+            "end": self.end,
+            "outcome": self.outcome,
+            "prompt_tokens": self.usage.prompt_tokens if self.usage else None,
+            "cached_tokens": self.usage.cached_tokens if self.usage else None,
+            "characters": len(self.raw),
+        }
+
     def _around(self, surroundings: Surroundings) -> Surroundings:
         """Surroundings for the text as far as it has come."""
         asked = self.place.surroundings

@@ -119,9 +119,6 @@ class Completer:
         self._running: list[Call] = []
         self._last_start = -1e9
         self._typed_over = 0
-        self._calls = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
 
     # -- what the client tells -----------------------------------------------------------------------------------
 
@@ -319,9 +316,7 @@ class Completer:
             stop=() if block else ("\n",),
         )
         self._last_start = self._clock()
-        self._calls += 1
         self._running.append(call)
-        self.idle.clear()
         session.call = call
         call.start(lambda: link.backend.stream(request, link.model), ended=self._ended)
         if prompt.recut is not None and self._on_recut is not None:
@@ -359,8 +354,6 @@ class Completer:
 
     def _ended(self, call: Call) -> None:
         self._running.remove(call)
-        if not self._running:
-            self.idle.set()
         if call.error is None and call.first is not None:
             self._source.succeeded(call.usage, call.characters)
         suggestion = call.suggestion() if call.finished else None
@@ -368,7 +361,7 @@ class Completer:
             place = call.place
             self._cache.put(place.uri, place.before, place.after, suggestion, now=self._clock())
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s", json.dumps(_report(call)))
+            log.debug("%s", json.dumps(call.report()))
 
     def _judge_shown(self, session: _Session, edit: Edit) -> None:
         """Count suggestions that were typed over in a row: each makes the next call wait longer."""
@@ -390,17 +383,3 @@ class Completer:
 
     def _session(self, uri: str) -> _Session:
         return self._sessions.setdefault(uri, _Session())
-
-
-def _report(call: Call) -> dict[str, object]:
-    usage = call.usage
-    return {
-        "event": "call",
-        "sent": call.sent,
-        "first": call.first,
-        "end": call.end,
-        "outcome": call.outcome,
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "cached_tokens": usage.cached_tokens if usage else None,
-        "characters": len(call.raw),
-    }

@@ -52,7 +52,7 @@ class Service:
         self._completer = Completer(
             self._connection, lambda: self._settings.completion, on_recut=self._warm_recut
         )
-        self._warmer = Warmer(self._completer.idle)
+        self._warmer = Warmer()
         self._excluded: dict[str, str | None] = {}
         self._inline_seen = False
         self._last_edit: dict[str, Cursor] = {}
@@ -309,11 +309,15 @@ class Service:
             prefix, _ = context.warm_prompt(
                 query.lines, path=query.path, language=query.language, style=link.style
             )
-            self._warmer.want(link, prefix)
+            self._warm(link, prefix)
 
     def _warm_recut(self, link: Link, prompt: context.Prompt) -> None:
         if prompt.recut is not None:
-            self._warmer.want(link, prompt.recut)
+            self._warm(link, prompt.recut)
+
+    def _warm(self, link: Link, prefix: str) -> None:
+        # The prefix of a fill-in-the-middle prompt begins with a marker, which a suffix brings, whatever it is.
+        self._warmer.want(link, prefix, "\n" if link.style.fim else None)
 
 
 def word_before(lines: Sequence[str], cursor: Cursor) -> str:

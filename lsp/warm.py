@@ -1,7 +1,7 @@
-"""Fills the backend's KV cache with prompts that are about to be used, while nothing else runs.
+"""Fills the backend's KV cache with prompts that are about to be used, so that no key waits for a cold prefill.
 
-A prompt goes out in small pieces, each the one before with some lines more, so that a key pressed meanwhile waits for
-one piece at most, and finds what is already evaluated in the cache.
+A backend that announces the extension reads such a prompt in pieces between other requests, and a request for the same
+text takes over what has been read; so a prompt goes out whole, one after the other.
 """
 
 import asyncio
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pilotfish.lsp.client import BackendError
 from pilotfish.lsp.completer import Link
 
-PIECE = 96
-"""Characters a piece adds: about 30 tokens, well under 100 ms of prefill on two CPU cores."""
+QUEUED = 2
 REMEMBERED = 8
-WARM_EXTENSION = "warm"
+EXTENSION = "warm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +24,16 @@ class _Target:
 
 
 class Warmer:
-    """One queue of prompts; the newest is warmed first."""
+    """One queue of prompts; the newest is warmed first, and what is too old is dropped."""
 
-    def __init__(self, idle: asyncio.Event) -> None:
-        self._idle = idle
-        self._targets: deque[_Target] = deque(maxlen=2)
+    def __init__(self) -> None:
+        self._targets: deque[_Target] = deque(maxlen=QUEUED)
         self._done: deque[str] = deque(maxlen=REMEMBERED)
         self._task: asyncio.Task[None] | None = None
 
     def want(self, link: Link, prefix: str, suffix: str | None = None) -> None:
         """Have a prompt warmed soon, if the backend profits from it and it has not been already."""
-        if not link.model.prefix_cache or WARM_EXTENSION not in link.model.extensions:
+        if not link.model.prefix_cache or EXTENSION not in link.model.extensions:
             return
         if not prefix or prefix in self._done:
             return
@@ -59,20 +57,7 @@ class Warmer:
     async def _work(self) -> None:
         while self._targets:
             target = self._targets.pop()
-            for piece in pieces(target.prefix) if target.suffix is None else [target.prefix]:
-                await self._idle.wait()
-                try:
-                    await target.link.backend.warm(piece, target.suffix, target.link.model)
-                except BackendError:
-                    break  # the next real call finds out and says so
-
-
-def pieces(prefix: str) -> list[str]:
-    """Growing beginnings of a prompt, cut at line ends, the last one the whole."""
-    ends: list[int] = []
-    for end, character in enumerate(prefix, start=1):
-        if character == "\n" and end - (ends[-1] if ends else 0) >= PIECE:
-            ends.append(end)
-    if not ends or ends[-1] != len(prefix):
-        ends.append(len(prefix))
-    return [prefix[:end] for end in ends]
+            try:
+                await target.link.backend.warm(target.prefix, target.suffix, target.link.model)
+            except BackendError:
+                continue  # the next real call finds out, and says so
