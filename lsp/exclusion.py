@@ -47,6 +47,8 @@ SECRET_FILES = (
 FILES = frozenset({"file"})
 UNNAMED = frozenset({"untitled", "vscode-notebook-cell", "notebook-cell"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_COPY = re.compile(r"(?:::\$data|\.(?:bak|old|orig|save|swp|tmp)|[\s.~#])+$")
+"""What editors, people and file systems put behind a file's name that leaves it the same file, or a copy."""
 _DRIVE = re.compile(r"/?([A-Za-z]):(?=/|$)")
 
 
@@ -61,7 +63,8 @@ def why_excluded(
 ) -> str | None:
     """The reason why nothing is asked for a document, or None when it may be completed in.
 
-    ``resolved`` is the file's path with symbolic links followed, so that a link can't hide a secret's name; ``root`` is
+    ``exclude`` are the user's globs; those that can't be read (see ``unreadable_globs``) count for nothing. No glob
+    readmits a secret. ``resolved`` is the file's path with symbolic links followed, so that a link can't hide a secret's name; ``root`` is
     the workspace's folder, from which the user's globs count.
     """
     found = _SCHEME.match(uri)
@@ -73,7 +76,7 @@ def why_excluded(
     name = unquote(uri[len(scheme) + 1 :].split("#", 1)[0].split("?", 1)[0])
     paths = {_plain(name)} | ({_plain(resolved)} if resolved else set())
     secrets = _matcher(SECRET_FILES, folded=True)
-    if any(secrets.match_file(path.lower()) for path in paths):
+    if any(secrets.match_file(name) for path in paths for name in _names(path.lower())):
         return "its name is that of a secret"
     wanted = _matcher(tuple(exclude), folded=False)
     base = _plain(root).rstrip("/") + "/" if root else None
@@ -82,6 +85,18 @@ def why_excluded(
         if wanted.match_file(inside):
             return "the setting exclude names it"
     return None
+
+
+def unreadable_globs(globs: Iterable[str]) -> list[str]:
+    """Those of the user's globs that are none."""
+    return [glob for glob in globs if not _readable(glob)]
+
+
+def _names(path: str) -> set[str]:
+    """A path, and those of the files that it may be a backup, swap or lock file of."""
+    folder, _, name = path.rpartition("/")
+    copied = _COPY.sub("", name)
+    return {path, *(f"{folder}/{original}" for original in (copied, copied.lstrip(".#")) if original)}
 
 
 def _plain(path: str) -> str:
@@ -95,5 +110,16 @@ def _plain(path: str) -> str:
 def _matcher(patterns: tuple[str, ...], *, folded: bool) -> "PathSpec[Pattern]":
     from pathspec import PathSpec
 
-    lines = [pattern.lower() for pattern in patterns] if folded else patterns
+    lines = [pattern.lower() if folded else pattern for pattern in patterns if _readable(pattern)]
     return PathSpec.from_lines("gitignore", lines)
+
+
+def _readable(pattern: str) -> bool:
+    from pathspec import PathSpec
+    from pathspec.patterns.gitignore import GitIgnorePatternError
+
+    try:
+        PathSpec.from_lines("gitignore", [pattern])
+    except GitIgnorePatternError:
+        return False
+    return True

@@ -98,6 +98,14 @@ def test_put_again() -> None:
     assert (rest(cache, "a"), rest(cache, "b")) == ("two", "three")
 
 
+def test_counts_of_places() -> None:
+    """What is known of places goes with the last suggestion for them."""
+    cache = CompletionCache(capacity=2)
+    for name in "aabbccdd":
+        cache.put(DOCUMENT, "x", name, Suggestion("foobar"), now=0)
+    assert dict(cache._places) == {(DOCUMENT, "c"): 1, (DOCUMENT, "d"): 1}
+
+
 def test_clear() -> None:
     """After clearing nothing is found."""
     cache = remembering("x = ", "", "foobar")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilotfish.lsp.exclusion import why_excluded
+from pilotfish.lsp.exclusion import unreadable_globs, why_excluded
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,16 @@ from pilotfish.lsp.exclusion import why_excluded
         "file:///C:/project/.env",
         "vscode-notebook-cell:/project/secrets.ipynb#cell1",
         "untitled:/project/.env",
+        "file://server/share/.env",
+        "FILE:///project/.env",
+        "file:///project/server.pem~",
+        "file:///project/server.pem.bak",
+        "file:///project/.server.pem.swp",
+        "file:///project/%23server.pem%23",
+        "file:///project/.%23server.pem",
+        "file:///c%3A/project/server.pem.%20",
+        "file:///c%3A/project/server.pem::$DATA",
+        "file:///project/.ssh/../.ssh/known_hosts",
     ],
 )
 def test_secrets_are_excluded(uri: str) -> None:
@@ -43,6 +53,9 @@ def test_secrets_are_excluded(uri: str) -> None:
         "untitled:Untitled-1",
         "vscode-notebook-cell:/project/analysis.ipynb#W0sZmlsZQ%3D%3D",
         "file:///c%3A/project/module.py",
+        "file:///project/.bak",
+        "file:///project/~",
+        "file:///project/module.py.orig",
     ],
 )
 def test_ordinary_documents_are_not(uri: str) -> None:
@@ -50,7 +63,9 @@ def test_ordinary_documents_are_not(uri: str) -> None:
     assert why_excluded(uri, "python") is None
 
 
-@pytest.mark.parametrize("uri", ["git:/project/a.py", "output:log", "https://example.org/a.py", "a.py", "ssh://host/a"])
+@pytest.mark.parametrize(
+    "uri", ["git:/project/a.py", "output:log", "https://example.org/a.py", "a.py", "ssh://host/a"]
+)
 def test_other_schemes_are_excluded(uri: str) -> None:
     """Only files, new documents and notebook cells are completed in."""
     assert why_excluded(uri, "python") is not None
@@ -74,3 +89,19 @@ def test_disabled_languages() -> None:
     """A language that is switched off is excluded by its id."""
     assert why_excluded("file:///a.md", "markdown", disabled=["Markdown"]) is not None
     assert why_excluded("file:///a.md", "python", disabled=["markdown"]) is None
+
+
+def test_no_glob_readmits_a_secret() -> None:
+    """A workspace can't undo the exclusion of secrets by a pattern of its own."""
+    assert (
+        why_excluded("file:///project/.env", "plaintext", root="/project", exclude=["!.env", "!*"])
+        is not None
+    )
+
+
+def test_unreadable_globs() -> None:
+    """A pattern that is none is named, and does not take the others or all completions with it."""
+    globs = ["!", "*.sql", "\\"]
+    assert unreadable_globs(globs) == ["!", "\\"]
+    assert why_excluded("file:///project/a.sql", "sql", root="/project", exclude=globs) is not None
+    assert why_excluded("file:///project/a.py", "python", root="/project", exclude=globs) is None
