@@ -63,9 +63,9 @@ def why_excluded(
 ) -> str | None:
     """The reason why nothing is asked for a document, or None when it may be completed in.
 
-    ``exclude`` are the user's globs; those that can't be read (see ``unreadable_globs``) count for nothing. No glob
-    readmits a secret. ``resolved`` is the file's path with symbolic links followed, so that a link can't hide a secret's name; ``root`` is
-    the workspace's folder, from which the user's globs count.
+    ``exclude`` are the user's globs, as in a .gitignore in the workspace's folder ``root``; those that can't be read
+    (see ``unreadable_globs``) count for nothing, and none readmits a secret. ``resolved`` is the file's path with
+    symbolic links followed, so that a link can't hide a secret's name.
     """
     found = _SCHEME.match(uri)
     scheme = found.group(1).lower() if found else ""
