@@ -122,6 +122,8 @@ async def _ask(query: Query, link: Link, settings: Settings, *, connect: float) 
         automatic=False,
         multiline=settings.completion.multiline,
         device=link.model.device,
+        above=around.above,
+        language=query.language,
     )
     block = mode is trigger.Mode.BLOCK
     prompt = context.build_prompt(

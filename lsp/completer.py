@@ -281,6 +281,8 @@ class Completer:
             automatic=query.automatic,
             multiline=settings.multiline,
             device=link.model.device,
+            above=place.surroundings.above,
+            language=query.language,
         )
         block = mode is trigger.Mode.BLOCK
         prompt = context.build_prompt(
