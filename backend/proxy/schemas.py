@@ -6,6 +6,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from .errors import BadRequest
 
+MOST_LOGPROBS = 5
+MOST_STOPS = 16
+MOST_TEXTS = 20
+"""What one request may ask for, as OpenAI has it; of texts, OpenAI's ``best_of``."""
+
 
 def _whole(value: object) -> object:
     """JSON does not tell 5 from 5.0, so neither do we."""
@@ -23,7 +28,7 @@ Prompt = (
     | Annotated[list[TokenIds], Field(min_length=1)]
 )
 Count = Annotated[int, Field(ge=0, le=2**31 - 1), Whole]
-Some = Annotated[int, Field(ge=1, le=20), Whole]
+Some = Annotated[int, Field(ge=1, le=MOST_TEXTS), Whole]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 BiasKey = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
@@ -62,12 +67,12 @@ class CompletionRequest(BaseModel):
     best_of: Some | None = Field(
         None, description="Generate so many, return the n best by mean log-probability. Default n."
     )
-    stop: str | Annotated[list[str], Field(max_length=16)] | None = Field(
+    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] | None = Field(
         None, description="The text ends before the first of these; they are never part of it."
     )
     stream: bool | None = Field(None, description="True: server-sent events.")
     stream_options: StreamOptions | None = None
-    logprobs: Annotated[int, Field(ge=0, le=5), Whole] | None = Field(
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS), Whole] | None = Field(
         None, description="So many of the likeliest tokens at each place; 0: the chosen one's only."
     )
     echo: bool | None = Field(None, description="True: the text starts with the prompt.")
@@ -95,7 +100,7 @@ class CopilotRequest(CompletionRequest):
 _UNIONS = {
     "prompt": "must be a string, a list of strings, a list of token ids or a list of lists of token ids,"
     " and no list may be empty",
-    "stop": "must be a string or a list of up to 16 strings",
+    "stop": f"must be a string or a list of up to {MOST_STOPS} strings",
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 
 from pilotfish.backend.proxy import schemas
+from pilotfish.backend.proxy.schemas import MOST_LOGPROBS, MOST_STOPS, MOST_TEXTS
 from pilotfish.backend.proxy.service import Service
 
 from .documents import errors
@@ -51,15 +52,15 @@ def _card(service: Service, kind: Literal["model", "engine"]) -> dict[str, Any]:
         "engine": can.engine,
         "device": can.device,
         "slots": can.slots,
-        "logprobs": can.logprobs,
+        "logprobs": min(MOST_LOGPROBS, can.logprobs),
         "extensions": [*_EXTENSIONS, *(_SUFFIX_EXTENSIONS if can.fim else ())],
         "limits": {
             "max_prompt_tokens": can.context_length - 1,
-            "stop": 16,
-            "n": 20,
-            "best_of": 20 if can.logprobs else 1,
+            "stop": MOST_STOPS,
+            "n": MOST_TEXTS,
+            "best_of": MOST_TEXTS if can.logprobs else 1,
             "sequences": limits.sequences,
-            "logprobs": min(5, can.logprobs),
+            "logprobs": min(MOST_LOGPROBS, can.logprobs),
             "body_bytes": limits.body_bytes,
         },
         "aliases": list(service.settings.aliases),
