@@ -11,14 +11,17 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from pilotfish.lsp.breaker import Breaker, Change, State
+from pilotfish.lsp.breaker import PROBE_EVERY, TYPING, Breaker, Change, State
+from pilotfish.lsp.budgets import Ratio
 from pilotfish.lsp.client import (
     Backend,
     BackendError,
     BackendModel,
     BackendUnreachable,
+    BadRequest,
     Endpoint,
     HttpBackend,
+    ProtocolError,
     Usage,
     choose_model,
     preload,
@@ -27,15 +30,14 @@ from pilotfish.lsp.completer import Link
 from pilotfish.lsp.context import style_for
 from pilotfish.lsp.fim_templates import TEMPLATES
 from pilotfish.lsp.key_command import read_key
-from pilotfish.lsp.local import Local, LocalError
+from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.local import Cancelled, Local, LocalError
 from pilotfish.lsp.settings import Settings
 from pilotfish.lsp.tell import Teller
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.2
-SMOOTHING = 0.2
-"""How much one answer's count of tokens moves the estimate of characters per token."""
 
 
 class Connection:
@@ -49,6 +51,7 @@ class Connection:
         *,
         workspace: Callable[[], Path | None] = lambda: None,
         on_link: Callable[[Link], None] = lambda _link: None,
+        launch: Callable[[Recipe], Launcher] = Launcher,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -56,16 +59,19 @@ class Connection:
         self._on_link = on_link
         self._clock = clock
         self._environ = environ
-        self._local = Local(settings, tell, environ, workspace)
+        self._local = Local(settings, tell, environ, workspace, launch)
         self._breaker = Breaker()
         self._backend: HttpBackend | None = None
         self._model: BackendModel | None = None
-        self._chars_per_token: float | None = None
+        self._chars_per_token = Ratio()
         self._last_key = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._problem = ""
+        self._told = ("off", "")
+        self._looked = float("-inf")
+        self._cancelled = False
 
     # -- for the completer ---------------------------------------------------------------------------------------
 
@@ -79,24 +85,22 @@ class Connection:
     def succeeded(self, usage: Usage | None, characters: int) -> None:
         """Take note of an answered call whose prompt had so many characters."""
         if usage is not None and usage.prompt_tokens > 32:
-            ratio = characters / usage.prompt_tokens
-            known = self._chars_per_token
-            self._chars_per_token = ratio if known is None else known + SMOOTHING * (ratio - known)
+            self._chars_per_token.saw(characters / usage.prompt_tokens)
         self._report(self._breaker.succeeded(self._clock()))
 
     def failed(self, error: BackendError) -> None:
         """Take note of a failed call. A local backend that is gone is started again."""
-        if isinstance(error, BackendUnreachable) and not self._settings().backend.url:
-            if self._task is None or self._task.done():
-                self._lose()
-                self._begin(self._connect_local(explicit=False))
-            return
-        self._fail(error)
+        if not isinstance(error, BackendUnreachable) or self._settings().backend.url:
+            self._fail(error)
+        elif self._idle:
+            self._lose()
+            self._begin(self._connect_local(explicit=False, failed=error))
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self, *, explicit: bool = False) -> None:
         """Begin to connect; ``explicit`` when the user asked for the backend just now."""
+        self._cancelled = False
         self._begin(self._connect(explicit=explicit))
         self._watcher = self._watcher or asyncio.create_task(self._watch())
 
@@ -123,12 +127,14 @@ class Connection:
         except LocalError as error:
             self._tell.warn(str(error))
             return
-        self._tell.status("off", "stopped", backend="local")
+        self._say("off", "stopped")
 
     async def aclose(self) -> None:
         """Let go of everything; the local backend stays for other windows."""
         if self._watcher is not None:
             self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
         await self._close()
 
     async def wait(self, seconds: float) -> Link:
@@ -150,12 +156,10 @@ class Connection:
 
     def announce(self, *, enabled: bool) -> None:
         """Tell the state again after completions were switched off or on."""
-        if not enabled:
-            self._tell.status("off", "switched off")
-        elif self._model is not None and self._breaker.state is State.CLOSED:
-            self._announce_ready()
+        if enabled:
+            self._say(*self._told)
         else:
-            self._tell.status("error" if self._problem else "off", self._problem)
+            self._tell.status("off", "switched off", backend=self._kind)
 
     # -- connecting ----------------------------------------------------------------------------------------------
 
@@ -170,7 +174,7 @@ class Connection:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("internal error while connecting: %r", error)
             self._problem = f"internal error ({type(error).__name__}); see the log"
-            self._tell.status("error", self._problem)
+            self._say("error", self._problem)
 
     async def _connect(self, *, explicit: bool) -> None:
         await asyncio.to_thread(preload)
@@ -181,35 +185,44 @@ class Connection:
 
     async def _connect_remote(self) -> None:
         backend = self._settings().backend
-        self._tell.status("starting", "connecting", backend="remote")
+        self._say("starting", "connecting")
         try:
             key = None if backend.api_key else await read_key(backend.api_key_command, environ=self._environ)
             await self._open(Endpoint.from_settings(backend, key))
         except BackendError as error:
-            self._fail(error)
+            self._refused(error)
 
-    async def _connect_local(self, *, explicit: bool) -> None:
+    async def _connect_local(self, *, explicit: bool, failed: BackendError | None = None) -> None:
+        """Connect; ``failed`` is what happened to the backend that was asked until now."""
+        before = self._backend.endpoint if self._backend is not None else None
         try:
-            await self._open(await self._local.ensure(explicit=explicit))
+            endpoint = await self._local.ensure(explicit=explicit)
+            if failed is not None and endpoint == before:
+                # It runs and is well in name only: to be asked again later, as a remote one would be.
+                self._fail(failed)
+                return
+            await self._open(endpoint)
         except LocalError as error:
-            self._problem = str(error)
-            self._tell.status("error" if error.show else "off", str(error), backend="local")
-            if error.show:
+            await self._forget()
+            known, self._problem = self._problem, str(error)
+            self._cancelled = isinstance(error, Cancelled)
+            self._say("error" if error.show else "off", str(error))
+            if error.show and str(error) != known:
                 self._tell.warn(str(error))
         except BackendError as error:
-            self._fail(error)
+            self._refused(error)
 
     async def _open(self, endpoint: Endpoint) -> None:
         """Look what a backend offers, and make it the one that is asked."""
         settings = self._settings()
         fresh = HttpBackend(endpoint, template=TEMPLATES.get(settings.completion.fim))
-        previous, self._backend = self._backend, fresh
-        if previous is not None:
-            await previous.aclose()
+        await self._forget()
+        self._backend = fresh
         models = await fresh.models()
         wanted = settings.backend.model if settings.backend.url else ""
         self._model = choose_model(models, wanted)
         self._problem = ""
+        self._breaker.probed(self._clock(), healthy=True)
         self._ready.set()
         self._announce_ready()
         self._on_link(self._link(fresh, self._model))
@@ -222,7 +235,7 @@ class Connection:
             fim=templated or fim == "suffix" or (fim == "auto" and model.fim),
             line_start_fim=templated or "fim_middle" in model.extensions,
             device=model.device,
-            chars_per_token=self._chars_per_token or settings.context.chars_per_token,
+            chars_per_token=self._chars_per_token.used or settings.context.chars_per_token,
             overrides=settings.context,
         )
         return Link(backend, model, style)
@@ -238,15 +251,30 @@ class Connection:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        await self._forget()
+
+    async def _forget(self) -> None:
         backend, self._backend = self._backend, None
         if backend is not None:
             await backend.aclose()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nobody is connecting just now."""
+        return self._task is None or self._task.done()
 
     # -- how it is doing -----------------------------------------------------------------------------------------
 
     def _fail(self, error: BackendError) -> None:
         self._problem = str(error)
         self._report(self._breaker.failed(error, self._clock()))
+
+    def _refused(self, error: BackendError) -> None:
+        """Take note that there is no way to ask at all, in whatever words the server puts it."""
+        if isinstance(error, BadRequest | ProtocolError):
+            # One such answer to a completion may be the fault of its text; here there is no text.
+            error = BackendUnreachable(str(error))
+        self._fail(error)
 
     def _report(self, change: Change | None) -> None:
         if change is None:
@@ -257,33 +285,55 @@ class Connection:
                 self._announce_ready()
             return
         log.warning("backend: %s", change.message)
-        self._tell.status("error", change.message, backend=self._kind)
+        self._say("error", change.message)
         if change.show:
             self._tell.warn(change.message)
 
     def _announce_ready(self) -> None:
-        if self._model is not None:
-            self._tell.status("ready", model=self._model.id, backend=self._kind)
+        self._say("ready", "")
+
+    def _say(self, state: str, message: str) -> None:
+        self._told = (state, message)
+        model = self._model.id if self._model is not None and state == "ready" else ""
+        self._tell.status(state, message, model=model, backend=self._kind)
 
     @property
     def _kind(self) -> str:
         return "remote" if self._settings().backend.url else "local"
 
     async def _watch(self) -> None:
-        """While the user types at a backend that is down, look whether it is back."""
+        """While nobody is connecting, look whether there is a reason to."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            now = self._clock()
-            backend = self._backend
-            if backend is None or not self._breaker.probe_due(now, last_key=self._last_key):
+            now, backend = self._clock(), self._backend
+            if not self._idle:
                 continue
-            self._breaker.probe_started(now)
-            if not await backend.health():
-                continue
-            if self._model is None:
-                try:
-                    await self._open(backend.endpoint)
-                except BackendError as error:
-                    log.info("backend: %s", error)
-                    continue
-            self._report(self._breaker.probed(self._clock(), healthy=True))
+            if backend is not None and self._breaker.probe_due(now, last_key=self._last_key):
+                self._breaker.probe_started(now)
+                self._begin(self._look_again(backend))
+            elif now - self._looked >= PROBE_EVERY and self._model is None:
+                self._looked = now
+                if backend is None:
+                    self._look_elsewhere()
+                elif now - self._last_key <= TYPING and self._breaker.allows(now):
+                    # It asked us to wait before it had told its models.
+                    self._begin(self._look_again(backend))
+
+    async def _look_again(self, backend: HttpBackend) -> None:
+        """Find out whether a backend that was down is back. As a task of its own, it ends when settings change."""
+        if await backend.health():
+            if self._model is not None:
+                self._report(self._breaker.probed(self._clock(), healthy=True))
+                return
+            try:
+                await self._open(backend.endpoint)
+            except BackendError as error:
+                self._breaker.probed(self._clock(), healthy=True)  # or the new reason would not count
+                self._refused(error)
+        elif self._kind == "local":
+            await self._connect_local(explicit=False)
+
+    def _look_elsewhere(self) -> None:
+        """Use the local backend that another window has started, or the user by hand."""
+        if self._kind == "local" and not self._cancelled and self._local.seems_to_run():
+            self._begin(self._connect_local(explicit=False))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pilotfish.lsp.client import Endpoint
-from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.launcher import Launcher, Recipe, Report
 from pilotfish.lsp.launcher_errors import LauncherError, ModelMissing, StoppedByUser
 from pilotfish.lsp.lookout import LocalBackend
 from pilotfish.lsp.pull import percent_in, pull_model
@@ -16,6 +16,10 @@ from pilotfish.lsp.tell import Progress, Teller
 T = TypeVar("T")
 
 DOWNLOAD, NOT_NOW = "Download", "Not now"
+QUIET = 0.3
+"""Seconds that a start may take without a progress: finding a backend that runs takes less."""
+ON_ITS_WAY = frozenset({"ready", "loading", "starting"})
+"""States of a backend that somebody else has started, so that there is nothing to start here."""
 STATE_DIRECTORY = "PILOTFISH_STATE_DIR"
 """The environment variable that gives a language server a state directory, and so local backends, of its own."""
 
@@ -26,6 +30,13 @@ class LocalError(Exception):
     def __init__(self, message: str, *, show: bool) -> None:
         super().__init__(message)
         self.show = show
+
+
+class Cancelled(LocalError):
+    """The user does not want to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled; start it with the command pilotfish.backend.start", show=False)
 
 
 def recipe_for(backend: BackendSettings, environ: Mapping[str, str], workspace: Path | None) -> Recipe:
@@ -58,16 +69,21 @@ class Local:
         self._workspace = workspace
         self._launch = launch
         self._declined: set[str] = set()
+        self._asked = False
 
     async def ensure(self, *, explicit: bool) -> Endpoint:
         """Return where the ready backend is, started if need be; ``explicit`` when the user has just asked for it.
 
         Raises ``LocalError`` when it is off, and stays off.
         """
-        if not explicit and not self._settings().backend.autostart:
-            raise LocalError("the local backend is not started by itself (backend.autostart)", show=False)
+        self._asked = self._asked or explicit
         try:
             launcher = self._launcher()
+            if not self._may_start and (await launcher.status()).state not in ON_ITS_WAY:
+                advice = "start it with the command pilotfish.backend.start"
+                raise LocalError(
+                    f"the local backend is not started by itself (backend.autostart); {advice}", show=False
+                )
             try:
                 found = await self._start(launcher, explicit=explicit)
             except ModelMissing as missing:
@@ -81,10 +97,22 @@ class Local:
 
     async def stop(self) -> None:
         """Stop it for all windows, and remember that the user wanted so."""
+        self._asked = False
         try:
             await self._launcher().stop()
         except LauncherError as error:
             raise LocalError(str(error), show=True) from None
+
+    def seems_to_run(self) -> bool:
+        """Whether it looks as if somebody has started it meanwhile; cheap."""
+        try:
+            return self._launcher().seems_to_run()
+        except LauncherError:
+            return False
+
+    @property
+    def _may_start(self) -> bool:
+        return self._asked or self._settings().backend.autostart
 
     @property
     def log_path(self) -> Path:
@@ -95,14 +123,8 @@ class Local:
         return self._launch(recipe_for(self._settings().backend, self._environ, self._workspace()))
 
     async def _start(self, launcher: Launcher, *, explicit: bool) -> LocalBackend:
-        async def start(progress: Progress) -> LocalBackend:
-            def report(line: str) -> None:
-                self._tell.status("starting", line, backend="local")
-                progress.report(line)
-
-            return await (launcher.start if explicit else launcher.ensure)(report)
-
-        return await self._with_progress("Pilotfish: starting the local backend", start)
+        start = launcher.start if explicit else launcher.ensure
+        return await self._with_progress("Pilotfish: starting the local backend", start, quiet=QUIET)
 
     async def _download(self, launcher: Launcher, missing: ModelMissing, *, explicit: bool) -> None:
         """Download a model if the user says yes. No answer means no, and one message then says how to do it by hand."""
@@ -116,29 +138,40 @@ class Local:
             self._declined.add(missing.name)
             raise LocalError(str(missing), show=True)
 
-        async def download(progress: Progress) -> None:
-            def report(line: str) -> None:
-                self._tell.status("starting", line, backend="local")
-                progress.report(line, percent_in(line))
+        await self._with_progress(
+            f"Pilotfish: downloading {missing.name}",
+            lambda report: pull_model(launcher, missing.name, report),
+            quiet=0,
+        )
 
-            await pull_model(launcher, missing.name, report)
+    async def _with_progress(
+        self, title: str, work: Callable[[Report], Coroutine[Any, Any, T]], *, quiet: float
+    ) -> T:
+        """Run something that reports lines, after ``quiet`` seconds under a progress that the user can cancel."""
+        shown: Progress | None = None
+        last = ""
 
-        await self._with_progress(f"Pilotfish: downloading {missing.name}", download)
-
-    async def _with_progress(self, title: str, work: Callable[[Progress], Coroutine[Any, Any, T]]) -> T:
-        """Run something under a progress that the user can cancel."""
-        task: asyncio.Task[T] | None = None
+        def report(line: str) -> None:
+            nonlocal last
+            last = line
+            self._tell.status("starting", line, backend="local")
+            if shown is not None:
+                shown.report(line, percent_in(line))
 
         def cancel() -> None:
-            if task is not None:
-                task.cancel()
+            task.cancel()
 
-        async with self._tell.progress(title, cancelled=cancel) as progress:
-            task = asyncio.create_task(work(progress))
-            try:
-                return await task
-            except asyncio.CancelledError:
-                if not task.cancelled() or asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    task.cancel()
-                    raise
-                raise LocalError("cancelled", show=False) from None
+        task = asyncio.create_task(work(report))
+        try:
+            await asyncio.wait({task}, timeout=quiet)
+            if not task.done():
+                async with self._tell.progress(title, cancelled=cancel) as shown:
+                    if last:
+                        shown.report(last, percent_in(last))
+                    await asyncio.wait({task})
+            if task.cancelled():
+                raise Cancelled
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

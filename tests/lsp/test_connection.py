@@ -1,0 +1,502 @@
+"""The connection: a remote backend through all its states, and a local one that is started, asked for and stopped."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.editor import INLINE
+from harness.environment import isolated
+from harness.fake_teller import FakeTeller
+from harness.fixtures import OpenEditor
+from harness.local_backend import LocalBackends, local_backends, until
+from harness.lsp_client import RpcError
+from harness.processes import MockBackend, free_port
+from pilotfish.lsp.client import BackendError, BackendUnreachable, CompletionRequest
+from pilotfish.lsp.completer import Link
+from pilotfish.lsp.connection import Connection
+from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.local import DOWNLOAD, NOT_NOW, STATE_DIRECTORY
+from pilotfish.lsp.secret import Secret
+from pilotfish.lsp.settings import Settings
+
+STARTING = "Pilotfish: starting the local backend"
+DOWNLOADING = "Pilotfish: downloading tiny"
+TINY = {"name": "tiny", "size": 98_000_000, "licence": "Apache-2.0"}
+
+
+@dataclass
+class Window:
+    """One editor window: a connection, its settings and its user."""
+
+    connection: Connection
+    teller: FakeTeller
+    settings: Settings
+    links: list[Link]
+    """Each backend that became ready."""
+
+    def set_backend(self, **changes: Any) -> None:
+        """Change settings; the connection is not told."""
+        self.settings = replace(self.settings, backend=replace(self.settings.backend, **changes))
+
+    async def typing(self, condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+        """Wait for a condition while the user types."""
+
+        def key() -> bool:
+            self.connection.link()
+            return condition()
+
+        await until(key, seconds=seconds)
+
+    async def ready(self) -> Link:
+        """Wait for a backend while the user types."""
+        await self.typing(lambda: self.connection.link() is not None)
+        link = self.connection.link()
+        assert link is not None
+        return link
+
+    async def complete(self) -> str:
+        """Ask as the completer does: what fails is told to the connection."""
+        link = await self.ready()
+        request = CompletionRequest("def f(", max_tokens=8)
+        text = ""
+        try:
+            async with aclosing(link.backend.stream(request, link.model)) as chunks:
+                async for chunk in chunks:
+                    text += chunk.text
+        except BackendError as error:
+            self.connection.failed(error)
+            raise
+        self.connection.succeeded(None, 6)
+        return text
+
+
+Windows = Callable[..., Window]
+
+
+@pytest.fixture
+def backends(tmp_path: Path) -> Iterator[LocalBackends]:
+    with local_backends(tmp_path) as running:
+        running.behave(models=[TINY])
+        yield running
+
+
+@pytest.fixture
+async def windows(backends: LocalBackends) -> AsyncIterator[Windows]:
+    """Opens windows of one user; `backend` settings are keywords. Local backends are stand-ins for the model tiny."""
+    opened: list[Window] = []
+
+    def launch(recipe: Recipe) -> Launcher:
+        quick = {"stop_timeout": 1.0, "start_timeout": 20.0, "patience": 0.3, "back_off": (0.0,)}
+        return Launcher(replace(recipe, command=backends.command, **quick))  # type: ignore[arg-type]
+
+    def window(**changes: Any) -> Window:
+        environ = isolated(backends.folder / "home", **{STATE_DIRECTORY: str(backends.state)})
+        teller, links = FakeTeller(), list[Link]()
+        connection = Connection(
+            lambda: made.settings,
+            teller,
+            environ,
+            on_link=links.append,
+            launch=launch,
+        )
+        made = Window(connection, teller, Settings(), links)
+        made.set_backend(**{"model": "tiny", **changes})
+        opened.append(made)
+        return made
+
+    yield window
+    for each in opened:
+        await each.connection.aclose()
+
+
+def remote(windows: Windows, url: str, **changes: Any) -> Window:
+    """A window with a remote backend."""
+    return windows(**{"url": url, "model": "", **changes})
+
+
+# -- remote ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_remote_backend_is_connected_to(windows: Windows, mock: MockBackend) -> None:
+    """Ready without a word but the status; the link carries what the model announces."""
+    window = remote(windows, mock.url)
+    assert window.connection.link() is None
+    await window.connection.start()
+    link = await window.ready()
+    assert link.model.id == "mock-model"
+    assert [state for state, _ in window.teller.states] == ["starting", "ready"]
+    assert window.teller.warnings == []
+    assert [made.model for made in window.links] == [link.model]
+
+
+async def test_a_remote_backend_that_is_down_and_comes(windows: Windows) -> None:
+    """One message; while the user types it is found within two seconds; without typing nobody looks."""
+    port = free_port()
+    window = remote(windows, f"http://127.0.0.1:{port}")
+    await window.connection.start()
+    await until(lambda: window.teller.state == "error")
+    (warning,) = window.teller.warnings
+    assert f"127.0.0.1:{port}" in warning
+    async with MockBackend(port=port) as mock:
+        await asyncio.sleep(1.5)
+        assert mock.log() == []
+        await window.typing(lambda: window.teller.state == "ready", seconds=4)
+        assert await window.complete()
+    assert window.teller.warnings == [warning]
+
+
+async def test_a_server_that_still_loads_is_waited_for(windows: Windows, mock: MockBackend) -> None:
+    """503 from the list of models, as llama.cpp says while it loads: silence, then ready without being told."""
+    mock.configure(models_status=503, health=503)
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await until(lambda: window.teller.state == "error")
+    mock.configure(models_status=200, health=200)
+    await window.typing(lambda: window.teller.state == "ready")
+    assert await window.complete()
+    assert window.teller.warnings == []
+
+
+@pytest.mark.parametrize("behaviour", [{"models_status": 404}, {"models_status": 418}, {"models": [3]}])
+async def test_what_is_no_openai_server_is_said_at_once(
+    windows: Windows, mock: MockBackend, behaviour: dict[str, Any]
+) -> None:
+    """Not after three tries that nobody makes: the status does not say connecting for ever."""
+    mock.configure(**behaviour, health=404)
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await until(lambda: window.teller.state == "error")
+    assert len(window.teller.warnings) == 1
+    mock.configure(models_status=200, models=[{"id": "at-last"}], health=200)
+    await window.typing(lambda: window.teller.state == "ready")
+
+
+async def test_a_refused_key_needs_other_settings(windows: Windows, mock: MockBackend) -> None:
+    """One message, no retry; with the right key in the settings it is ready."""
+    mock.configure(api_key="right")
+    window = remote(windows, mock.url, api_key=Secret("wrong"))
+    await window.connection.start()
+    await until(lambda: bool(window.teller.warnings))
+    asked = len(mock.log())
+    with pytest.raises(TimeoutError):
+        await window.typing(lambda: window.connection.link() is not None, seconds=1.5)
+    assert len(mock.log()) == asked
+    assert len(window.teller.warnings) == 1
+    assert "backend.api_key" in window.teller.warnings[0]
+    window.set_backend(api_key=Secret("right"))
+    await window.connection.reconnect()
+    await window.ready()
+    assert len(window.teller.warnings) == 1
+
+
+async def test_a_key_that_is_refused_after_a_rest(windows: Windows, mock: MockBackend) -> None:
+    """Down at first, then there but with another key: that is told, since only the user can help."""
+    mock.configure(models_status=500, health=500)
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await until(lambda: window.teller.state == "error")
+    mock.configure(models_status=200, health=200, api_key="new")
+    await window.typing(lambda: any("backend.api_key" in text for text in window.teller.warnings))
+    assert window.teller.state == "error"
+
+
+async def test_a_model_that_is_not_there_is_told_with_those_that_are(
+    windows: Windows, mock: MockBackend
+) -> None:
+    """Once, with their names."""
+    window = remote(windows, mock.url, model="salmon")
+    await window.connection.start()
+    await until(lambda: bool(window.teller.warnings))
+    assert "salmon" in window.teller.warnings[0]
+    assert "mock-model" in window.teller.warnings[0]
+    assert window.connection.link() is None
+
+
+async def test_a_completion_that_fails_rests_the_backend(windows: Windows, mock: MockBackend) -> None:
+    """Nothing is asked until a probe finds it healthy; then it is ready again without a second connection."""
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await window.ready()
+    mock.configure(status=500, health=500)
+    with pytest.raises(BackendUnreachable):
+        await window.complete()
+    assert window.connection.link() is None
+    assert window.teller.state == "error"
+    mock.configure(status=200, health=200)
+    await window.typing(lambda: window.teller.state == "ready")
+    assert await window.complete()
+    assert len(window.links) == 1
+
+
+async def test_other_settings_mean_another_backend(windows: Windows, mock: MockBackend) -> None:
+    """Also in the middle of a probe or a connection that hangs: the old server is never linked again."""
+    mock.configure(models_delay=30)
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await mock.wait_for(bool)
+    with MockBackend() as other:
+        other.configure(model={"id": "other-model"})
+        window.set_backend(url=other.url)
+        await window.connection.reconnect()
+        assert (await window.ready()).model.id == "other-model"
+    (call,) = mock.log()
+    await mock.closed(call.id)
+
+
+async def test_stop_does_not_stop_a_remote_backend(windows: Windows, mock: MockBackend) -> None:
+    """It says so, and goes on."""
+    window = remote(windows, mock.url)
+    await window.connection.start()
+    await window.ready()
+    await window.connection.stop_backend()
+    assert "remote" in window.teller.informed[0]
+    assert window.connection.link() is not None
+
+
+async def test_toggling_tells_the_state_as_it_is(windows: Windows, backends: LocalBackends) -> None:
+    """Switched off and on again, a backend that is only not started is no error."""
+    del backends
+    window = windows(autostart=False)
+    await window.connection.start()
+    await until(lambda: window.teller.state == "off")
+    before = window.teller.states[-1]
+    window.connection.announce(enabled=False)
+    assert window.teller.states[-1] == ("off", "switched off")
+    window.connection.announce(enabled=True)
+    assert window.teller.states[-1] == before
+
+
+# -- local: started by itself, or not ----------------------------------------------------------------------------------
+
+
+async def test_the_local_backend_is_started_and_asked(windows: Windows, backends: LocalBackends) -> None:
+    """With its key; a second window finds it at once and shows no progress."""
+    backends.behave(models=[TINY], loading=0.8)
+    first = windows()
+    await first.connection.start()
+    assert await first.complete() == "completed()\n"
+    assert first.teller.progresses == {STARTING: [("loading the model", None)]}
+    second = windows()
+    await second.connection.start()
+    assert await second.complete() == "completed()\n"
+    assert second.teller.progresses == {}
+    assert len(backends.starts) == 1
+    assert first.teller.warnings == second.teller.warnings == []
+
+
+async def test_autostart_off_starts_nothing_until_someone_does(
+    windows: Windows, backends: LocalBackends
+) -> None:
+    """Not by itself; then by the command; and windows that were left off notice, as do those that open later."""
+    patient, other = windows(autostart=False), windows(autostart=False)
+    for window in (patient, other):
+        await window.connection.start()
+        await until(lambda window=window: window.teller.state == "off")  # type: ignore[misc]
+    assert "backend.autostart" in patient.teller.states[-1][1]
+    assert patient.teller.warnings == []
+    assert backends.starts == []
+    await other.connection.start_backend()
+    await other.ready()
+    await until(lambda: patient.teller.state == "ready")
+    late = windows(autostart=False)
+    await late.connection.start()
+    await late.ready()
+    assert len(backends.starts) == 1
+
+
+async def test_a_stop_holds_for_all_windows_until_a_start(windows: Windows, backends: LocalBackends) -> None:
+    """Stopped here: off there too, without a message, whatever they ask; started there: ready here."""
+    here, there = windows(), windows()
+    for window in (here, there):
+        await window.connection.start()
+        await window.ready()
+    await here.connection.stop_backend()
+    assert here.teller.states[-1] == ("off", "stopped")
+    assert backends.running == []
+    with pytest.raises(BackendError):
+        await there.complete()
+    await until(lambda: there.teller.state == "off")
+    await there.connection.reconnect()
+    await until(
+        lambda: there.teller.state == "off" and "pilotfish.backend.start" in there.teller.states[-1][1]
+    )
+    assert backends.running == []
+    assert here.teller.warnings == there.teller.warnings == []
+    await there.connection.start_backend()
+    await there.ready()
+    await until(lambda: here.teller.state == "ready")
+    assert len(backends.running) == 1
+
+
+async def test_a_crash_is_restarted_without_a_word(windows: Windows, backends: LocalBackends) -> None:
+    """The next key finds it gone, and those after that a new one."""
+    window = windows()
+    await window.connection.start()
+    await window.ready()
+    os.kill(backends.running[0], signal.SIGKILL)
+    await until(lambda: not backends.running)
+    with pytest.raises(BackendUnreachable):
+        await window.complete()
+    assert await window.complete() == "completed()\n"
+    assert len(backends.starts) == 2
+    assert window.teller.warnings == []
+
+
+async def test_one_crash_too_many_is_told_once(windows: Windows, backends: LocalBackends) -> None:
+    """With the log's path; it stays off however much the user types."""
+    window = windows()
+    await window.connection.start()
+    for _ in range(4):
+        await window.ready()
+        os.kill(backends.running[0], signal.SIGKILL)
+        await until(lambda: not backends.running)
+        with pytest.raises(BackendError):
+            await window.complete()
+    await window.typing(lambda: bool(window.teller.warnings))
+    with pytest.raises(TimeoutError):
+        await window.typing(lambda: window.connection.link() is not None, seconds=1.5)
+    (warning,) = window.teller.warnings
+    assert str(window.connection.log_path) in warning
+    assert len(backends.starts) == 4
+    await window.connection.start_backend()
+    assert await window.complete()
+
+
+async def test_a_backend_that_hangs_is_replaced(windows: Windows, backends: LocalBackends) -> None:
+    """A completion that times out, then a probe without an answer: it is ended and started again."""
+    window = windows(timeout=0.5)
+    await window.connection.start()
+    await window.ready()
+    os.kill(backends.running[0], signal.SIGSTOP)
+    with pytest.raises(BackendError):
+        await window.complete()
+    await window.typing(lambda: len(backends.starts) == 2, seconds=20)
+    assert await window.complete() == "completed()\n"
+
+
+async def test_a_local_backend_that_is_well_in_name_only(windows: Windows, backends: LocalBackends) -> None:
+    """It says healthy and answers 500: it is not asked with each key, and the user is told once."""
+    backends.behave(models=[TINY], completions=500)
+    window = windows()
+    await window.connection.start()
+    failures = 0
+
+    def fails() -> bool:
+        nonlocal failures
+        if window.connection.link() is not None:
+            failures += 1
+            window.connection.failed(BackendUnreachable("the backend has an internal error (HTTP 500)"))
+        return False
+
+    with pytest.raises(TimeoutError):
+        await until(fails, seconds=4)
+    assert 1 <= failures <= 4
+    assert len(window.teller.warnings) == 1
+    assert len(backends.starts) == 1
+
+
+async def test_a_start_that_is_cancelled(windows: Windows, backends: LocalBackends) -> None:
+    """Off, without a message, and not picked up again behind the user's back; a start command counts."""
+    backends.behave(models=[TINY], before_listening=0.8)
+    window = windows()
+    window.teller.impatient = True
+    await window.connection.start()
+    await until(lambda: window.teller.state == "off")
+    await until(lambda: backends.trace("json").exists())
+    await asyncio.sleep(1.5)
+    assert window.teller.state == "off"
+    assert window.teller.warnings == []
+    window.teller.impatient = False
+    await window.connection.start_backend()
+    await window.ready()
+
+
+# -- local: a model that is not here ---------------------------------------------------------------------------------
+
+
+async def test_a_missing_model_is_asked_for_and_no_means_no(
+    windows: Windows, backends: LocalBackends
+) -> None:
+    """Name, size and licence in the question; declined: one message with the command, and no second question."""
+    backends.behave(models=[TINY], pulled=True)
+    window = windows()
+    window.teller.answer = NOT_NOW
+    await window.connection.start()
+    await until(lambda: bool(window.teller.warnings))
+    (question,) = window.teller.questions
+    assert all(part in question for part in ("tiny", "98 MB", "Apache-2.0"))
+    (warning,) = window.teller.warnings
+    assert "pilotfish-backend pull tiny" in warning
+    await window.connection.reconnect()
+    await until(lambda: window.teller.states[-1] == ("off", warning))
+    assert len(window.teller.questions) == 1
+    assert window.teller.warnings == [warning]
+    await window.connection.start_backend()
+    await until(lambda: len(window.teller.questions) == 2)
+
+
+async def test_a_missing_model_is_downloaded_after_a_yes(windows: Windows, backends: LocalBackends) -> None:
+    """Under a progress with percentages; then the backend starts and serves."""
+    backends.behave(models=[TINY], pulled=True, pull_lines=["tiny: 5 %\r", "tiny: 50 %\r", "done\n"])
+    window = windows()
+    window.teller.answer = DOWNLOAD
+    await window.connection.start()
+    assert await window.complete() == "completed()\n"
+    assert window.teller.progresses[DOWNLOADING] == [("tiny: 5 %", 5), ("tiny: 50 %", 50), ("done", None)]
+    assert len(window.teller.questions) == 1
+    assert window.teller.warnings == []
+    assert [start["pull"] for start in backends.starts if "pull" in start] == [["tiny", "--yes"]]
+
+
+async def test_a_download_that_fails_is_told(windows: Windows, backends: LocalBackends) -> None:
+    """With what the program said last."""
+    backends.behave(models=[TINY], pulled=True, pull_lines=["no space left\n"], pull_status=1)
+    window = windows()
+    window.teller.answer = DOWNLOAD
+    await window.connection.start()
+    await until(lambda: bool(window.teller.warnings))
+    assert window.teller.warnings == ["the model tiny could not be downloaded\nno space left"]
+    assert window.teller.state == "error"
+
+
+async def test_a_download_that_is_cancelled_ends(windows: Windows, backends: LocalBackends) -> None:
+    """The program with it; there is no message about what the user has just done."""
+    backends.behave(models=[TINY], pulled=True, pull_seconds=60)
+    window = windows()
+    window.teller.answer, window.teller.impatient = DOWNLOAD, True
+    await window.connection.start()
+    await until(lambda: window.teller.state == "off" and bool(window.teller.questions))
+    await until(lambda: window.connection._idle)
+    assert window.teller.warnings == []
+    assert backends.running == []
+
+
+async def test_a_client_that_cannot_ask_means_no(open_editor: OpenEditor, tmp_path: Path) -> None:
+    """MethodNotFound to the question, from a client with progress: one message that names the command."""
+
+    def cannot(_: object) -> object:
+        raise RpcError(-32601, "no such method")
+
+    editor = await open_editor(
+        backend_url=None,
+        ready=False,
+        capabilities={**INLINE, "window": {"workDoneProgress": True}},
+        environment={STATE_DIRECTORY: str(tmp_path / "state")},
+    )
+    editor.client.handlers["window/showMessageRequest"] = cannot
+    await editor.client.wait_for(
+        lambda: bool(editor.client.received("window/showMessage")), what="the message", deadline=60
+    )
+    (message,) = editor.client.received("window/showMessage")
+    assert "pilotfish-backend pull smollm2-135m" in message["message"]
+    assert len(editor.client.received("window/showMessageRequest")) == 1
+    kinds = [params["value"]["kind"] for params in editor.client.received("$/progress")]
+    assert kinds[0] == "begin"
+    assert kinds[-1] == "end"
