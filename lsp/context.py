@@ -152,8 +152,8 @@ def _owe(typed: str) -> tuple[str, str]:
 
     The tokenizers of nearly all code models join one space with the word that follows it, in indentation too (eight
     spaces are seven and one that belongs to the word), and leave the last tab of an indentation to itself. After a
-    prompt that ends otherwise the right token is an unlikely one: with SmolLM2 as the model, of 100 new lines in
-    indented Python 12 were answered exactly and 100 usefully this way, and none when all or nothing was split off.
+    prompt that ends otherwise the right token is an unlikely one: of 100 new lines in indented Python, SmolLM2-135M
+    wrote 12 exactly this way, 3 with nothing split off, and none with all of the indentation split off.
     """
     if typed.endswith(" ") or (typed and not typed.strip()):
         return typed[:-1], typed[-1]
