@@ -10,6 +10,31 @@ RESERVED_TOKENS = 8
 TOKEN_STEP = 0.25
 """The measured characters per token count in steps, so that prompts do not change with every answer."""
 NOMINAL_CHARS_PER_TOKEN = 3.0
+SMOOTHING = 0.2
+"""How much one answer's count of tokens moves the estimate of characters per token."""
+TOLERANCE = 0.25
+"""By what share the estimate may differ from what budgets are made with."""
+
+
+@dataclass(slots=True)
+class Ratio:
+    """Characters per token, learnt from the backend's counts.
+
+    The estimate follows every answer, but what budgets are made with moves only when it is off by much: each change
+    moves the windows of all documents, which costs a cold prefill.
+    """
+
+    used: float | None = None
+    """What to plan with; None: nothing is known that would change the plan."""
+    _estimate: float | None = None
+
+    def saw(self, ratio: float) -> None:
+        """Take note of one prompt's characters per token."""
+        estimate = self._estimate
+        self._estimate = ratio if estimate is None else estimate + SMOOTHING * (ratio - estimate)
+        planned = self.used or NOMINAL_CHARS_PER_TOKEN
+        if abs(self._estimate - planned) > TOLERANCE * planned:
+            self.used = self._estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,25 @@ class Completer:
                 pending.resolve(None)
             raise
 
+    def prepare(self, query: Query, link: Link) -> str:
+        """The prompt with which a call at this place would begin, to be warmed; that window is used from then on."""
+        session = self._session(query.uri)
+        prompt = self._prompt(session, query, link)
+        return prompt.prefix
+
+    @staticmethod
+    def _prompt(session: _Session, query: Query, link: Link) -> context.Prompt:
+        prompt = context.build_prompt(
+            query.lines,
+            query.cursor,
+            path=query.path,
+            language=query.language,
+            anchor=session.anchor,
+            style=link.style,
+        )
+        session.anchor = prompt.anchor
+        return prompt
+
     def _remembered(self, session: _Session, query: Query, place: Place) -> Suggestion | None:
         known = self._cache.get(query.uri, place.before, place.after, now=self._clock())
         if known is not None:
@@ -285,15 +304,7 @@ class Completer:
             language=query.language,
         )
         block = mode is trigger.Mode.BLOCK
-        prompt = context.build_prompt(
-            query.lines,
-            query.cursor,
-            path=query.path,
-            language=query.language,
-            anchor=session.anchor,
-            style=link.style,
-        )
-        session.anchor = prompt.anchor
+        prompt = self._prompt(session, query, link)
         around = replace(
             place.surroundings,
             owed=prompt.owed,

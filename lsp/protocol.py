@@ -7,20 +7,39 @@ field send such requests (old clients number trigger kinds from 0), so both are 
 import logging
 from typing import Any
 
+import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol
 
 log = logging.getLogger(__name__)
 
+CURSOR = "pilotfish/cursor"
+"""A notification of ours, ``{textDocument, position}``: where the user has gone in a document. LSP does not tell, and
+a key at a place that the backend has not seen waits for a cold prefill. Editors' clients may send it; none has to."""
+
 SERVER_NOT_INITIALIZED = -32002
 INVALID_REQUEST = -32600
+
+
+@attrs.define
+class CursorNotification:
+    """The notification ``CURSOR``."""
+
+    params: types.TextDocumentPositionParams
+    method: str = CURSOR
+    jsonrpc: str = "2.0"
 
 
 class Protocol(LanguageServerProtocol):
     """pygls' protocol with the answers that it forgets."""
 
     _old_trigger_kinds = False
+
+    def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]  # there it is cached
+        """The class that a method's message is read as."""
+        known: type[Any] | None = super().get_message_type(method)
+        return CursorNotification if method == CURSOR else known
 
     @property
     def shut_down(self) -> bool:

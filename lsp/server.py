@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from pilotfish.lsp.handshake import Handshake
-from pilotfish.lsp.protocol import Protocol
+from pilotfish.lsp.protocol import CURSOR, Protocol
 from pilotfish.lsp.version import VERSION
 from pilotfish.lsp.workspace import install
 
@@ -113,6 +113,10 @@ def _documents(server: Server) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
         server.service.closed(params.text_document.uri)
+
+    @server.feature(CURSOR)
+    def cursor(params: types.TextDocumentPositionParams) -> None:
+        server.service.cursor_moved(params.text_document.uri, params.position)
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
     def notebook_did_open(params: types.DidOpenNotebookDocumentParams) -> None:

@@ -121,6 +121,13 @@ class Service:
         if link is not None:
             self._warm_document(uri, link)
 
+    def cursor_moved(self, uri: str, position: types.Position) -> None:
+        """Warm the backend for the place to which the user went. LSP has no word for it; see ``protocol.CURSOR``."""
+        link = self._connection.link()
+        query = self._query(uri, position, automatic=True)
+        if link is not None and query is not None:
+            self._warm(link, self._completer.prepare(query, link))
+
     def changed(self, uri: str) -> None:
         """Tell the completer what was edited."""
         document = self._document(uri)

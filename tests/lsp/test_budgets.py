@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pilotfish.lsp.budgets import BUDGETS, RESERVED_TOKENS, budget_of, style_for
+from pilotfish.lsp.budgets import BUDGETS, RESERVED_TOKENS, Ratio, budget_of, style_for
 from pilotfish.lsp.windows import LIMIT
 
 
@@ -60,3 +60,18 @@ def test_measured_characters_per_token() -> None:
     assert one == two
     assert one.prompt_chars < three.prompt_chars
     assert one.import_chars == three.import_chars
+
+
+def test_the_ratio_moves_only_when_it_is_off_by_much() -> None:
+    """Each change would move every window; a model with much longer tokens is worth it, once."""
+    ratio = Ratio()
+    for seen in (3.2, 3.6, 2.8, 3.4):
+        ratio.saw(seen)
+    assert ratio.used is None
+    used: set[float | None] = set()
+    for _ in range(50):
+        ratio.saw(4.5)
+        used.add(ratio.used)
+    assert ratio.used is not None
+    assert ratio.used > 3.6
+    assert len(used) <= 4
