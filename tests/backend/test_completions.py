@@ -271,6 +271,16 @@ async def test_a_failing_engine_is_never_a_200(kind: str, status: int, code: str
         assert ("retry-after" in answer.headers) == (status == 503)
 
 
+async def test_one_failing_text_ends_the_others() -> None:
+    """Of several texts, those that still wait for a slot never reach an engine that has failed."""
+    async with proxy(slots=1) as made:
+        made.engine.failure = Failure("error", after=2)
+        assert (await made.ask(prompt="x", n=4)).status_code == 500
+        await asyncio.sleep(0.05)
+        assert len(made.engine.calls) <= 2, "the next one may have had its turn already"
+        assert (made.service.slots.running, made.service.slots.waiting) == (0, 0)
+
+
 async def test_a_failure_in_mid_stream_is_told_in_the_stream() -> None:
     """The text so far, then an error event, and no [DONE] that would make it look whole."""
     async with proxy() as made:

@@ -137,6 +137,18 @@ async def test_huge_bodies_are_not_kept() -> None:
         assert (await made.ask(prompt="x")).status_code == 200
 
 
+async def test_a_body_announced_as_huge_is_not_waited_for() -> None:
+    """The header alone is answered."""
+    async with served(Settings(limits=Limits(body_bytes=1000))) as made:
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(made.url).port)
+        writer.write(
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 99999999999999999999\r\n\r\n"
+        )
+        assert (await asyncio.wait_for(reader.readline(), 2)).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+
+
 async def test_slow_bodies_are_not_waited_for() -> None:
     """A client that sends its body drop by drop gets a 408, and its place is free again."""
     async with served(Settings(limits=Limits(body_seconds=0.1, queue=1))) as made:

@@ -75,6 +75,7 @@ def test_idle_time_begins_when_the_last_request_ends() -> None:
     pulse.begin()
     clock.now += 10
     pulse.end()
+    clock.now += 1
     assert pulse.idle_seconds == 0
     pulse.end()
     clock.now += 4

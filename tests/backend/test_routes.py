@@ -99,6 +99,15 @@ async def test_health_follows_the_engine_within_seconds() -> None:
         assert time.monotonic() - started < 2
 
 
+async def test_completions_prove_that_the_engine_lives() -> None:
+    """A token that a client got is as good as a probe's."""
+    async with proxy() as made:
+        await asyncio.sleep(0.3)
+        assert (await made.http.get("/health")).json()["proof_age_seconds"] >= 0.3
+        await made.complete(prompt="x")
+        assert (await made.http.get("/health")).json()["proof_age_seconds"] < 0.2
+
+
 async def test_full_queue_and_patience() -> None:
     """The house's bound is a 429, the queue's patience a 503; both say when to come back."""
     limits = Limits(queue=1, queue_seconds=0.1)

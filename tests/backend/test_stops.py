@@ -1,7 +1,7 @@
 """Stop sequences on text: where the text ends, and that nothing of a stop sequence is ever shown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.backend.proxy.stops import StopMatcher
@@ -36,6 +36,8 @@ def test_stop_across_pieces_is_held_back() -> None:
     """What may be the beginning of a stop sequence waits until it is certain."""
     check(["a\n", "\nb"], ["\n\n"], ["a", ""], stopped=True)
     check(["a\n", "b"], ["\n\n"], ["a", "\nb", ""], stopped=False)
+    check(["a", "b"], ["ab", "\n"], ["", ""], stopped=True)
+    check(["xa", "a", "b"], ["\n", "aab", "ab"], ["x", "", ""], stopped=True)
 
 
 def test_held_text_comes_at_the_end() -> None:
@@ -82,6 +84,7 @@ def reference(text: str, stops: list[str]) -> tuple[str, bool]:
 LETTERS = st.text(alphabet="ab\n", max_size=24)
 
 
+@settings(max_examples=400, deadline=None)
 @given(LETTERS, st.lists(st.text(alphabet="ab\n", max_size=5), max_size=4), st.data())
 def test_cutting_does_not_matter(text: str, stops: list[str], data: st.DataObject) -> None:
     """However a text comes in pieces, what is shown of it is the same, and never more than that."""
