@@ -46,10 +46,21 @@ class Configuration:
             editor=editor,
         )
         self.settings, problems = load(layers)
-        self._problems = [*unreadable, *problems]
+        self._problems = [*unreadable, *problems, *_unreadable_globs(self.settings)]
 
     def fresh_problems(self) -> list[Problem]:
         """What is wrong in the configuration and was not handed out before."""
         fresh = [problem for problem in self._problems if problem not in self._reported]
         self._reported.update(fresh)
         return fresh
+
+
+def _unreadable_globs(settings: Settings) -> list[Problem]:
+    if not settings.exclude:
+        return []
+    from pilotfish.lsp.exclusion import unreadable_globs
+
+    return [
+        Problem("exclude", f"{glob!r} is not a glob and has no effect")
+        for glob in unreadable_globs(settings.exclude)
+    ]
