@@ -1,47 +1,61 @@
-"""A real model: three real files typed through the language server, which starts its own backend.
+"""A real model: real files typed through the language server, which starts its own backend.
 
-The language server's debug log has a JSON object for each backend call: when it was sent, when its first
-token and its end came (`time.monotonic()`, the clock that this process reads too), tokens of the prompt and
-how many of them came out of the backend's cache. Calls that were closed early have no token counts; the
-backend's own counters, which count all calls, stand beside them.
+The language server's debug log has a JSON object for each backend call: when it was sent, when its first token and its
+end came (`time.monotonic()`, the clock that this process reads too), tokens of the prompt and how many of them came out
+of the backend's cache. Calls that were closed early have no token counts; the backend's own counters, which count all
+calls, stand beside them.
 """
 
 import argparse
 import asyncio
 import configparser
 import json
-import os
 import re
 import textwrap
-import time
 import types
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from harness.editor import INLINE, Editor
-from harness.environment import isolated
+from harness.conduct import popups
+from harness.editor import Editor
 from harness.lsp_client import LspClient, Response
-from harness.processes import Program
-from harness.programs import backend, language_server
+from harness.programs import language_server
 from harness.typist import Rhythm, TypingRun, type_text
 from scenarios.places import source
-from scenarios.report import Row, median, milliseconds, percentile
+from scenarios.real_backend import START_DEADLINE, environment
+from scenarios.report import Row, milliseconds, percentile
 from scenarios.session import Bench, temporary_home
 
-FILES: tuple[types.ModuleType, ...] = (argparse, configparser, textwrap)
-KEYS = 300
-RHYTHM = Rhythm(interval=0.15)
+LOOKING = 2.0
+"""Seconds between opening a file and the first key."""
 SETTLED = 2.0
-"""Seconds in a file after which no key may pay for a cold prompt."""
+"""Seconds after the first key in a file, which is when a language server learns where in it the person is, after which
+no key may pay for a cold prompt."""
 COLD = 64
-"""Tokens of a prompt that are evaluated anew in one batch at most; more than that is a cold prefill."""
-START_DEADLINE = 180.0
-LONG_PROMPT = 8000
+"""Tokens of a prompt that one batch evaluates; a call that needs more pays for a cold prefill."""
+SLOW_FIRST_TOKEN = 0.3
+"""Seconds to a first token that a cold prompt may explain, for calls that nobody counted; so may a busy machine."""
+LAG = 0.05
+"""Seconds by which an answer may follow the end of its call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is typed: so many keys of a file, beginning at a function in its middle."""
+
+    module: types.ModuleType
+    keys: int
+    interval: float
+
+
+THREE_FILES = tuple(Script(module, 300, 0.15) for module in (argparse, configparser, textwrap))
+LONG_FILE = (Script(argparse, 1500, 0.08),)
+"""Long enough for the prompt's window to overflow and to be cut anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,79 +70,96 @@ class BackendCall:
     cached_tokens: int | None
 
     @property
-    def evaluated(self) -> int | None:
-        """Tokens of the prompt that were not in the cache; None where nobody said."""
-        if self.prompt_tokens is None or self.cached_tokens is None:
-            return None
-        return self.prompt_tokens - self.cached_tokens
+    def evaluated(self) -> int:
+        """Tokens of the prompt that were not in the cache; 0 where nobody counted."""
+        return (self.prompt_tokens or 0) - (self.cached_tokens or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """One file's run."""
+    """What came of a script: the run, every answer, and the backend calls made meanwhile."""
 
-    opened: float
     run: TypingRun
     answers: tuple[Response, ...]
+    calls: tuple[BackendCall, ...]
+
+    @property
+    def began(self) -> float:
+        """When the first key was sent."""
+        return self.run.keys[0].sent
+
+    @property
+    def settled(self) -> list[BackendCall]:
+        """The calls after the first two seconds of typing."""
+        return [call for call in self.calls if call.sent > self.began + SETTLED]
 
 
 async def real(bench: Bench) -> list[Row]:
-    """Three files, 300 keys each at 150 ms, and what it costs to cancel a cold prompt."""
-    rows: list[Row] = []
-    async with temporary_home() as home:
-        typed, calls, counters = await _type_files(bench, home)
-        rows += _typing_rows(typed, calls, counters)
-    async with temporary_home() as home:
-        rows += await _cancel_in_prefill(bench, home)
-    return rows
+    """Three files, 300 keys each at 150 ms."""
+    return await _scenario("real", bench, THREE_FILES)
 
 
-async def _type_files(bench: Bench, home: Path) -> tuple[list[Typed], list[BackendCall], dict[str, float]]:
-    log = home / "pilotfish.log"
-    workspace = home / "workspace"
+async def real_long(bench: Bench) -> list[Row]:
+    """1500 keys in one file at 80 ms, so that the prompt's window has to be cut anew."""
+    return await _scenario("real-long", bench, LONG_FILE)
+
+
+async def _scenario(name: str, bench: Bench, scripts: Sequence[Script]) -> list[Row]:
+    async with temporary_home() as home:
+        typed, counters = await _type(bench, home, scripts)
+    return [*_latency_rows(name, typed), *_cache_rows(name, typed, counters), *_shown_rows(name, typed)]
+
+
+async def _type(bench: Bench, home: Path, scripts: Sequence[Script]) -> tuple[list[Typed], dict[str, float]]:
+    log, workspace = home / "pilotfish.log", home / "workspace"
     workspace.mkdir()
     argv = [*language_server(), "--log-file", str(log)]
-    client = await LspClient.start(argv, env=_environment(home), cwd=workspace)
+    client = await LspClient.start(argv, env=environment(home), cwd=workspace)
     try:
         editor = await _ready(Editor(client, workspace), bench)
-        typed = [await _type_file(editor, module) for module in FILES]
+        typed = [await _type_file(editor, script, log) for script in scripts]
         counters = await _counters(home)
     finally:
         # The backend is shared between windows and would stay, in a home that is about to go.
         stop = {"command": "pilotfish.backend.stop"}
         await client.request("workspace/executeCommand", stop).response(60)
         await client.stop()
-    return typed, _calls(log), counters
+    return typed, counters
 
 
 async def _ready(editor: Editor, bench: Bench) -> Editor:
     settings: dict[str, Any] = {"log": {"level": "debug"}, "backend": {"idle_timeout": 120}}
     if bench.model is not None:
         settings["backend"]["model"] = bench.model
-    await editor.initialize(options=settings, capabilities=INLINE)
-    states = editor.client.received
-    await editor.client.wait_for(
-        lambda: any(status["state"] in {"ready", "working"} for status in states("pilotfish/status")),
-        what="the local backend (is its model here? pilotfish-backend pull)",
-        deadline=START_DEADLINE,
-    )
+    await editor.initialize(options=settings)
+    try:
+        await editor.ready(START_DEADLINE)
+    except AssertionError as error:
+        told = editor.client.received("pilotfish/status") + popups(editor.client)
+        said = [each["message"] for each in told][-3:]
+        message = f"{error}; the server said {said}. Is the model here? pilotfish-backend pull"
+        raise AssertionError(message) from None
     return editor
 
 
-async def _type_file(editor: Editor, module: types.ModuleType) -> Typed:
-    """Type 300 keys of a file in its middle, at the start of a method, with the rest of the file below."""
-    text = source(module)
+async def _type_file(editor: Editor, script: Script, log: Path) -> Typed:
+    """Type a script with the rest of the file below."""
+    text = source(script.module)
     start = text.index("\n    def ", len(text) // 2) + 1
-    keys = keystrokes(text[start:])[:KEYS]
-    end = start + sum(map(len, keys))
-    opened = time.monotonic()
-    document = editor.open(f"{module.__name__}.py", text[:start] + text[end:])
+    keys = keystrokes(text[start:])[: script.keys]
+    # The rest of the last line goes too: with words right of the cursor nobody asks for completions.
+    end = text.index("\n", start + sum(map(len, keys)))
+    document = editor.open(f"{script.module.__name__}.py", text[:start] + text[end:])
     known = set(editor.client.requests)
-    await asyncio.sleep(SETTLED)  # a person looks first
-    run = await type_text(editor, document, start, keys, rhythm=RHYTHM, expected=None)
-    requests = [request for number, request in editor.client.requests.items() if number not in known]
+    await asyncio.sleep(LOOKING)
+    run = await type_text(
+        editor, document, start, keys, rhythm=Rhythm(interval=script.interval), expected=None
+    )
+    await asyncio.sleep(1)  # for calls that are kept a moment, and for their lines in the log
     editor.close(document)
-    return Typed(opened, run, tuple(request.responses[0] for request in requests if request.responses))
+    requests = [request for number, request in editor.client.requests.items() if number not in known]
+    calls = [call for call in _calls(log) if call.sent >= run.keys[0].sent]
+    return Typed(run, tuple(answer for request in requests for answer in request.responses), tuple(calls))
 
 
 def keystrokes(text: str) -> list[str]:
@@ -136,69 +167,67 @@ def keystrokes(text: str) -> list[str]:
     return re.findall(r"\n[ \t]*|.", text)
 
 
-def _typing_rows(
-    typed: Sequence[Typed], calls: Sequence[BackendCall], counters: dict[str, float]
-) -> list[Row]:
-    served = [_served(call, [answer for each in typed for answer in each.answers]) for call in calls]
+def _latency_rows(name: str, typed: Sequence[Typed]) -> list[Row]:
+    served = [_served(call, each.answers) for each in typed for call in each.calls]
     times = [seconds for seconds in served if seconds is not None]
+    keys = [key for each in typed for key in each.run.keys]
+    shown = [key.latency for key in keys if key.ghost and key.latency is not None]
+    return [
+        Row(name, "call to answer, p50", _ms(times, 0.5), "ms", 100, samples=milliseconds(times)),
+        Row(name, "call to answer, p90", _ms(times, 0.9), "ms", 250),
+        Row(name, "key to ghost text, p50", _ms(shown, 0.5), "ms", samples=milliseconds(shown)),
+        Row(name, "key to ghost text, p90", _ms(shown, 0.9), "ms"),
+        Row(name, "calls", len(served)),
+        Row(name, "calls without an answer", len(served) - len(times)),
+    ]
+
+
+def _cache_rows(name: str, typed: Sequence[Typed], counters: dict[str, float]) -> list[Row]:
+    calls = [call for each in typed for call in each.calls]
     counted = [call for call in calls if call.prompt_tokens]
     prompt = sum(call.prompt_tokens or 0 for call in counted)
-    cached = sum(call.cached_tokens or 0 for call in counted)
-    cold = [
-        call
-        for call in calls
-        for each in typed
-        if each.opened + SETTLED < call.sent <= each.run.keys[-1].sent + 1 and _is_cold(call)
-    ]
-    latencies = [
-        key.latency for each in typed for key in each.run.keys if key.ghost and key.latency is not None
-    ]
-    shown = sum(each.run.shown for each in typed)
+    share = sum(call.cached_tokens or 0 for call in counted) / prompt if prompt else None
+    all_calls = counters["cached"] / counters["prompt"] if counters.get("prompt") else None
+    settled = [call for each in typed for call in each.settled]
+    cold = [call for call in settled if call.evaluated > COLD]
+    slow = [call for call in settled if call.first is not None and call.first - call.sent > SLOW_FIRST_TOKEN]
+    early = [call.evaluated for call in calls if call not in settled and call.evaluated > COLD]
     note = f"{len(counted)} of {len(calls)} calls say how much"
-    rows = [
-        Row("real", "call to answer, p50", _ms(times, 0.5), "ms", 100, samples=milliseconds(times)),
-        Row("real", "call to answer, p90", _ms(times, 0.9), "ms", 250),
-        Row("real", "calls", len(calls), ""),
-        Row("real", "calls without an answer", len(calls) - len(times), ""),
-        Row(
-            "real",
-            "prompt tokens from the cache",
-            cached / prompt if prompt else None,
-            "",
-            0.95,
-            ">=",
-            note=note,
-        ),
-        Row("real", "cold prefills after 2 s in a file", len(cold), "", 0, "==", note=_describe(cold)),
-        Row("real", "shown before the next key", shown, f"of {KEYS * len(typed)}"),
-        Row("real", "key to ghost text, p50", _ms(latencies, 0.5), "ms", samples=milliseconds(latencies)),
-        Row("real", "key to ghost text, p90", _ms(latencies, 0.9), "ms"),
-        Row("real", "invalid or late items", sum(len(each.run.stale) for each in typed), "", 0, "=="),
+    return [
+        Row(name, "prompt tokens from the cache", share, "", 0.95, ">=", note=note),
+        Row(name, "the same by the backend's counters", all_calls, note="warm-ups and first calls included"),
+        Row(name, "cold prefills after 2 s of typing", len(cold), "", 0, "==", note=_describe(cold)),
+        Row(name, "first tokens later than 300 ms, after 2 s", len(slow)),
+        Row(name, "cold prefills in the first 2 s", len(early), note=f"{early} tokens"),
+        Row(name, "windows that were cut anew", sum(_recuts(each.calls) for each in typed)),
     ]
-    if counters.get("prompt"):
-        share = counters.get("cached", 0.0) / counters["prompt"]
-        rows.append(Row("real", "the same by the backend's counters, warm-ups included", share))
-    return rows
+
+
+def _shown_rows(name: str, typed: Sequence[Typed]) -> list[Row]:
+    keys = [key for each in typed for key in each.run.keys]
+    wrong = [key.wrong for key in keys if key.wrong]
+    return [
+        Row(name, "shown before the next key", sum(each.run.shown for each in typed), f"of {len(keys)}"),
+        Row(name, "items that an editor cannot show", len(wrong), "", 0, "==", note="; ".join(wrong)[:300]),
+        Row(name, "items later than 50 ms after the next key", sum(key.late for key in keys)),
+    ]
 
 
 def _served(call: BackendCall, answers: Sequence[Response]) -> float | None:
     """Seconds from the call's start to the first answer with text that came out of it."""
-    times = [
-        answer.received
-        for answer in answers
-        if answer.items and call.sent <= answer.received <= call.end + 0.05
-    ]
-    return min(times) - call.sent if times else None
-
-
-def _is_cold(call: BackendCall) -> bool:
-    if call.evaluated is not None:
-        return call.evaluated > COLD
-    return call.first is not None and call.first - call.sent > 0.3
+    span = (answer.received for answer in answers if answer.items and answer.received >= call.sent)
+    first = min(span, default=float("inf"))
+    return first - call.sent if first <= call.end + LAG else None
 
 
 def _describe(cold: Sequence[BackendCall]) -> str:
-    return ", ".join(f"{call.evaluated} tokens, {(call.end - call.sent) * 1000:.0f} ms" for call in cold[:6])
+    return ", ".join(f"{call.evaluated} of {call.prompt_tokens} tokens" for call in cold[:6])
+
+
+def _recuts(calls: Sequence[BackendCall]) -> int:
+    """How often a prompt was much shorter than the one before: its window had overflowed."""
+    counts = [call.prompt_tokens for call in calls if call.prompt_tokens]
+    return sum(after < 0.85 * before for before, after in pairwise(counts))
 
 
 def _ms(seconds: Sequence[float], share: float) -> float | None:
@@ -208,103 +237,23 @@ def _ms(seconds: Sequence[float], share: float) -> float | None:
 def _calls(log: Path) -> list[BackendCall]:
     """The completion calls of a debug log, in order; warm-ups are not among them."""
     calls = []
+    names = [each.name for each in fields(BackendCall)]
     for line in log.read_text().splitlines():
         brace = line.find("{")
-        if '"event": "call"' in line and brace >= 0:
+        if brace >= 0 and '"event": "call"' in line:
             event = json.loads(line[brace:])
-            if event.get("kind", "completion") == "completion":
-                calls.append(
-                    BackendCall(**{name: event.get(name) for name in BackendCall.__dataclass_fields__})
-                )
+            calls.append(BackendCall(**{name: event.get(name) for name in names}))
     return calls
 
 
 async def _counters(home: Path) -> dict[str, float]:
     """Token counts of the backend that the language server started, by kind; empty when it has none."""
     for record in home.rglob("*.json"):
-        fields = json.loads(record.read_text())
-        if isinstance(fields, dict) and {"port", "api_key"} <= fields.keys():
-            headers = {"authorization": f"Bearer {fields['api_key']}"}
+        content = json.loads(record.read_text())
+        if isinstance(content, dict) and {"port", "api_key"} <= content.keys():
+            headers = {"authorization": f"Bearer {content['api_key']}"}
             async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
-                text = (await http.get(f"http://127.0.0.1:{fields['port']}/metrics")).text
+                text = (await http.get(f"http://127.0.0.1:{content['port']}/metrics")).text
             found = re.findall(r'^pilotfish_tokens_total\{kind="(\w+)"\} (\S+)', text, re.MULTILINE)
             return {kind: float(value) for kind, value in found}
     return {}
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """A home of its own, but the person's cache, where the model is."""
-    environment = isolated(home)
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return {**environment, "XDG_CACHE_HOME": cache}
-
-
-async def _cancel_in_prefill(bench: Bench, home: Path) -> list[Row]:
-    """With one slot: a short request after a cancelled long one, against the same on an idle backend."""
-    async with _backend(bench, home) as http:
-        await _short(http, "warm up")
-        idle = median([await _short(http, f"idle {number}") for number in range(5)])
-        waits = []
-        for number in range(10):
-            await _broken_off(http, f"# file {number}\n" + source(textwrap)[:LONG_PROMPT])
-            waits.append(await _short(http, f"after {number}") - idle)
-    return [
-        Row(
-            "real",
-            "cancel in prefill to slot free, p50",
-            median(waits) * 1000,
-            "ms",
-            250,
-            samples=milliseconds(waits),
-        ),
-        Row("real", "slowest", max(waits) * 1000, "ms"),
-    ]
-
-
-@asynccontextmanager
-async def _backend(bench: Bench, home: Path) -> AsyncIterator[httpx.AsyncClient]:
-    state = home / "backend.json"
-    argv = [*backend(), "serve", "--port", "0", "--parallel", "1", "--state-file", str(state)]
-    argv += ["--log-file", str(home / "backend.log")]
-    argv += [] if bench.model is None else ["--model", bench.model]
-    program = Program(argv, env=_environment(home))
-    process = program.launch()
-    try:
-        async with asyncio.timeout(START_DEADLINE):
-            while not state.exists():
-                assert process.poll() is None, "the backend did not start"
-                await asyncio.sleep(0.05)
-        fields = json.loads(state.read_text())
-        headers = {"authorization": f"Bearer {fields['api_key']}"} if fields.get("api_key") else {}
-        url = f"http://127.0.0.1:{fields['port']}"
-        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60) as http:
-            async with asyncio.timeout(START_DEADLINE):
-                while (await http.get("/health/ready")).status_code != 200:
-                    assert process.poll() is None, "the backend did not load its model"
-                    await asyncio.sleep(0.05)
-            yield http
-    finally:
-        await asyncio.to_thread(program.stop)
-
-
-async def _short(http: httpx.AsyncClient, prompt: str) -> float:
-    """Seconds until the first byte of text of a tiny request."""
-    began = time.monotonic()
-    answer = await http.post("/v1/completions", json={"prompt": prompt, "max_tokens": 1})
-    assert answer.status_code == 200, answer.text
-    return time.monotonic() - began
-
-
-async def _broken_off(http: httpx.AsyncClient, prompt: str) -> None:
-    """A long prompt whose client goes 100 ms after it was sent, in the middle of its evaluation."""
-    body = {"prompt": prompt, "max_tokens": 16, "stream": True, "truncate": "left"}
-    post = asyncio.create_task(_drain(http, body))
-    await asyncio.sleep(0.1)
-    post.cancel()
-    await asyncio.gather(post, return_exceptions=True)
-
-
-async def _drain(http: httpx.AsyncClient, body: dict[str, Any]) -> None:
-    async with http.stream("POST", "/v1/completions", json=body) as response:
-        async for _ in response.aiter_raw():
-            pass

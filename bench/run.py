@@ -17,7 +17,7 @@ from pathlib import Path
 
 import real_model
 from harness.processes import MockBackend
-from scenarios import conduct_run, latency, start, typing_run
+from scenarios import conduct_run, latency, real_backend, start, typing_run
 from scenarios.report import Row, machine, table, write
 from scenarios.session import Bench
 
@@ -44,7 +44,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "idle": conduct_run.idle,
 }
 """Every scenario with the mock backend, in the order of the table."""
-SLOW: Mapping[str, Scenario] = {"real": real_model.real}
+SLOW: Mapping[str, Scenario] = {
+    "real": real_model.real,
+    "real-long": real_model.real_long,
+    "real-cancel": real_backend.cancel_in_prefill,
+}
+"""Scenarios with a real model, which take minutes: only by name."""
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
@@ -91,10 +96,12 @@ async def _run(scenarios: Mapping[str, Scenario], arguments: argparse.Namespace)
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure the language server against its targets.")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="default: all but `real`")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help="default: all but those with a real model"
+    )
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="PATH", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="fewer samples; for trying things out")
-    parser.add_argument("--model", metavar="NAME|PATH", help="model of the scenario `real`")
+    parser.add_argument("--model", metavar="NAME|PATH", help="model of the scenarios with a real one")
     another = "another language server to compare with; {url} becomes the mock backend's"
     parser.add_argument("--server", default="", metavar="COMMAND", help=another)
     parser.add_argument("--list", action="store_true", help="name the scenarios")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.documents import Encoding, TextDocument
-from harness.lsp_client import LspClient, Request, Response
+from harness.lsp_client import DEADLINE, LspClient, Request, Response
 
 INVOKED = 1
 AUTOMATIC = 2
@@ -50,13 +50,14 @@ class Editor:
         self.client.notify("initialized", {})
         return self
 
-    async def ready(self) -> None:
-        """Wait until the server says that it has a backend."""
+    async def ready(self, deadline: float = DEADLINE) -> None:
+        """Wait until the server says that it has a backend. Raises AssertionError after `deadline` seconds."""
         await self.client.wait_for(
             lambda: any(
                 params["state"] in {"ready", "working"} for params in self.client.received("pilotfish/status")
             ),
             what="pilotfish/status ready",
+            deadline=deadline,
         )
 
     @property
