@@ -14,17 +14,18 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pilotfish.lsp import context, trigger
 from pilotfish.lsp.cache import CompletionCache
 from pilotfish.lsp.calls import Call
-from pilotfish.lsp.client import Backend, BackendError, BackendModel, CompletionRequest, Usage
+from pilotfish.lsp.client import Backend, BackendError, BackendModel, Usage
 from pilotfish.lsp.context import Style
 from pilotfish.lsp.documents import Cursor, Edit
 from pilotfish.lsp.filters import Suggestion
 from pilotfish.lsp.place import Place, Query, between, place_of
+from pilotfish.lsp.plan import Plan, after_accepting, plan_call
 from pilotfish.lsp.settings import CompletionSettings
 from pilotfish.lsp.typing_rhythm import Rhythm
 
@@ -200,21 +201,9 @@ class Completer:
     def prepare(self, query: Query, link: Link) -> str:
         """The prompt with which a call at this place would begin, to be warmed; that window is used from then on."""
         session = self._session(query.uri)
-        prompt = self._prompt(session, query, link)
-        return prompt.prefix
-
-    @staticmethod
-    def _prompt(session: _Session, query: Query, link: Link) -> context.Prompt:
-        prompt = context.build_prompt(
-            query.lines,
-            query.cursor,
-            path=query.path,
-            language=query.language,
-            anchor=session.anchor,
-            style=link.style,
-        )
-        session.anchor = prompt.anchor
-        return prompt
+        plan = self._plan(session, query, link)
+        session.anchor = plan.prompt.anchor
+        return plan.prompt.prefix
 
     def _remembered(self, session: _Session, query: Query, place: Place) -> Suggestion | None:
         known = self._cache.get(query.uri, place.before, place.after, now=self._clock())
@@ -235,6 +224,7 @@ class Completer:
             suggestion = await self._answer(session, pending, place)
             if suggestion is not None:
                 session.shown = (pending.query.cursor, suggestion.text)
+                self._look_ahead(session, pending.query, suggestion)
         except BackendError as error:
             self._source.failed(error)
         finally:
@@ -289,52 +279,44 @@ class Completer:
             wait = self._last_start + spacing / 1000 - self._clock()
             if wait > 0:
                 await asyncio.sleep(wait)
-        return self._start(session, query, place, link)
+        return self._start(session, query, link)
 
-    def _start(self, session: _Session, query: Query, place: Place, link: Link) -> Call:
-        settings = self._settings()
-        mode = trigger.mode(
-            place.surroundings.before,
-            place.surroundings.after,
-            place.surroundings.below,
-            automatic=query.automatic,
-            multiline=settings.multiline,
-            device=link.model.device,
-            above=place.surroundings.above,
-            language=query.language,
-        )
-        block = mode is trigger.Mode.BLOCK
-        prompt = self._prompt(session, query, link)
-        around = replace(
-            place.surroundings,
-            owed=prompt.owed,
-            multiline=block,
-            max_lines=settings.max_lines,
-            complete=False,
-        )
-        place = replace(place, surroundings=around)
+    def _start(self, session: _Session, query: Query, link: Link) -> Call:
         limit = 2 if link.model.device == "gpu" else 1
         for old in self._running[: max(0, len(self._running) - limit + 1)]:
             old.close()
-        call = Call(
-            place,
-            clock=self._clock,
-            characters=len(prompt.prefix) + len(prompt.suffix or "") + len(prompt.middle),
-        )
-        request = CompletionRequest(
-            prompt=prompt.prefix,
-            suffix=prompt.suffix,
-            middle=prompt.middle,
-            max_tokens=trigger.max_tokens(mode, device=link.model.device, fim=link.style.fim),
-            stop=() if block else ("\n",),
-        )
+        plan = self._plan(session, query, link)
+        session.anchor = plan.prompt.anchor
         self._last_start = self._clock()
+        session.call = self._call(plan, link)
+        if plan.prompt.recut is not None and self._on_recut is not None:
+            self._on_recut(link, plan.prompt)
+        return session.call
+
+    def _plan(self, session: _Session, query: Query, link: Link, *, ahead: bool = False) -> Plan:
+        return plan_call(
+            query,
+            anchor=session.anchor,
+            style=link.style,
+            device=link.model.device,
+            settings=self._settings(),
+            ahead=ahead,
+        )
+
+    def _call(self, plan: Plan, link: Link) -> Call:
+        call = Call(plan.place, clock=self._clock, characters=plan.characters)
         self._running.append(call)
-        session.call = call
-        call.start(lambda: link.backend.stream(request, link.model), ended=self._ended)
-        if prompt.recut is not None and self._on_recut is not None:
-            self._on_recut(link, prompt)
+        call.start(lambda: link.backend.stream(plan.request, link.model), ended=self._ended)
         return call
+
+    def _look_ahead(self, session: _Session, query: Query, suggestion: Suggestion) -> None:
+        """Ask what follows a suggestion that is shown, so that it is known once the suggestion is accepted."""
+        wanted, link = self._settings().prefetch, self._source.link()
+        if link is None or wanted == "never" or not all(call.done for call in self._running):
+            return
+        if wanted == "auto" and link.model.device != "gpu":
+            return
+        self._call(self._plan(session, after_accepting(query, suggestion), link, ahead=True), link)
 
     async def _follow(
         self, session: _Session, pending: _Pending, call: Call, place: Place

@@ -313,3 +313,37 @@ async def test_nothing_stale_is_shown_when_keys_diverge_at_any_point(editor: Edi
         editor.source.available = False
         assert await editor.ask() is None
         editor.backspace(len(typed) + 1)
+
+
+async def test_what_follows_a_shown_suggestion_is_asked_ahead(editor: Editor) -> None:
+    """With prefetch, the call for the text after acceptance runs before; accepting then costs no call."""
+    editor.completer = Completer(editor.source, lambda: CompletionSettings(delay=0, prefetch="always"))
+    editor.type("ret")
+    task = editor.ask()
+    stream = await editor.stream()
+    stream.feed(LINE[3:])
+    stream.end()
+    shown = await task
+    assert shown is not None
+    ahead = await editor.stream(1)
+    assert ahead.request.prompt.endswith(LINE)
+    ahead.feed("\n    # done\n")
+    await until(lambda: ahead.closed or ahead.ended)
+    editor.type(shown.text)
+    follows = await editor.ask()
+    assert follows is not None
+    assert follows.text == "\n    # done"
+    assert len(editor.source.backend.streams) == 2
+    await editor.completer.stop()
+
+
+async def test_a_cpu_backend_is_not_asked_ahead(editor: Editor) -> None:
+    """On one's own machine the guess would cost the user's processor."""
+    editor.type("ret")
+    task = editor.ask()
+    stream = await editor.stream()
+    stream.feed(LINE[3:])
+    stream.end()
+    await task
+    await asyncio.sleep(0.02)
+    assert len(editor.source.backend.streams) == 1
