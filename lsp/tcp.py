@@ -1,8 +1,11 @@
 """Serving one client over TCP instead of stdio, for editors that can't start a program, and for debugging."""
 
 import asyncio
+import os
+import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pygls.io_ import run_async
@@ -19,12 +22,16 @@ def serve_tcp(server: "Server", port: int) -> int:
     The address goes to standard error as soon as the port is open, since port 0 means any free one.
     """
     try:
-        asyncio.run(_serve(server, port))
-    except OSError as error:
-        sys.stderr.write(
-            f"pilotfish: can't listen on {HOST}:{port}: {error.strerror}; choose another --tcp PORT\n"
-        )
+        listener = socket.create_server((HOST, port))
+    except (OSError, OverflowError) as error:
+        # Python words these anew; the system's own words are the ones that people look for.
+        reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "ports go from 0 to 65535"
+        sys.stderr.write(f"pilotfish: can't listen on {HOST}:{port}: {reason}; choose another --tcp PORT\n")
         return 1
+    sys.stderr.write(f"pilotfish: listening on {HOST}:{listener.getsockname()[1]}\n")
+    sys.stderr.flush()
+    try:
+        asyncio.run(_serve(server, listener))
     except KeyboardInterrupt:
         return 130
     except SystemExit:  # pygls' way to obey the client's ``exit``
@@ -32,7 +39,7 @@ def serve_tcp(server: "Server", port: int) -> int:
     return 0 if server.shut_down else 1
 
 
-async def _serve(server: "Server", port: int) -> None:
+async def _serve(server: "Server", listening: socket.socket) -> None:
     over = asyncio.Event()
     taken = False
 
@@ -43,18 +50,18 @@ async def _serve(server: "Server", port: int) -> None:
             return
         taken = True
         server.protocol.set_writer(writer)
-        await run_async(
-            stop_event=threading.Event(),
-            reader=reader,
-            protocol=server.protocol,
-            error_handler=server.report_server_error,
-        )
-        over.set()
+        try:
+            with suppress(ConnectionError):  # a client that was killed may reset the connection
+                await run_async(
+                    stop_event=threading.Event(),
+                    reader=reader,
+                    protocol=server.protocol,
+                    error_handler=server.report_server_error,
+                )
+        finally:
+            writer.close()
+            over.set()
 
-    listener = await asyncio.start_server(talk, HOST, port)
-    address = listener.sockets[0].getsockname()
-    sys.stderr.write(f"pilotfish: listening on {address[0]}:{address[1]}\n")
-    sys.stderr.flush()
-    async with listener:
+    async with await asyncio.start_server(talk, sock=listening):
         await over.wait()
         await server.service.stop()
