@@ -19,3 +19,13 @@ def default_model() -> LocalModel:
     """The default model, pulled once into the user's cache (or PILOTFISH_CACHE_DIR)."""
     cache = os.environ.get("PILOTFISH_CACHE_DIR")
     return pull_model(CATALOGUE[DEFAULT_MODEL], cache_dir=Path(cache) if cache else None).model
+
+
+@pytest.fixture(scope="session")
+def fim_model(default_model: LocalModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF that fills in; see ``fim_model.py``."""
+    from backend.fim_model import write_fim_model
+
+    path = tmp_path_factory.mktemp("fim") / "fim.gguf"
+    write_fim_model(default_model.path, path)
+    return path

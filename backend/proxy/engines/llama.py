@@ -9,7 +9,7 @@ from pilotfish.backend.models.fim_tokens import special_tokens
 
 from .base import Capabilities, EngineError, EngineUnavailable, Finish, Generation, Piece
 from .llama_prompt import RESERVED_TOKENS
-from .llama_server import LlamaSettings, Loaded, load
+from .llama_server import LlamaSettings, Loaded, load, unload
 from .llama_slots import SlotPool, Speeds
 from .llama_wire import LlamaWire
 from .llama_work import Limits, Worker
@@ -25,7 +25,7 @@ _PROBE_SECONDS = 15.0
 class _Running:
     """All that belongs to a loaded model."""
 
-    server: object
+    loaded: Loaded
     wire: LlamaWire
     pool: SlotPool
     worker: Worker
@@ -60,6 +60,7 @@ class LlamaEngine:
             self._running = await self._ready(loaded, wire)
         except BaseException:
             await wire.close()
+            await unload(loaded)
             raise
 
     async def stop(self) -> None:
@@ -69,7 +70,7 @@ class LlamaEngine:
             return
         running.pool.close(_stopped())
         await running.wire.close()
-        running.server = None  # the last reference: llama.cpp ends its threads and frees everything
+        await unload(running.loaded)
 
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of a text. Special tokens written out in the text are read as plain text."""
@@ -110,7 +111,7 @@ class LlamaEngine:
         limits = Limits(loaded.batch, context, loaded.metadata.vocab_size, plain)
         pool = SlotPool(self._settings.slots, speeds=speeds, clock=self._clock)
         return _Running(
-            server=loaded.server,
+            loaded=loaded,
             wire=wire,
             pool=pool,
             worker=Worker(wire, pool, speeds, special, limits, clock=self._clock),

@@ -1,6 +1,7 @@
 """llama.cpp's server in this process: loaded, started, stopped."""
 
 import asyncio
+import ctypes
 import os
 import secrets
 import signal
@@ -16,6 +17,7 @@ from pilotfish.backend.models.gguf_metadata import GgufMetadata, read_metadata
 
 from .base import Device, EngineError, EngineTimeout
 from .llama_memory import Fit, available_memory, decode_threads, default_threads, fit_context
+from .llama_wire import LlamaWire
 
 CPU_BATCH = 128
 """Tokens that are computed at once, at most.
@@ -33,6 +35,7 @@ processors too (a build in the editor's terminal is enough). Measured with three
 second of prefill and decode: 12 and 0.5 as it comes, 270 and 65 with this; alone 650 and 100 with it, 690 and 130
 without.
 """
+_UNLOAD_SECONDS = 1.0
 _READ = 16 * 1024 * 1024
 _LOADING = threading.Lock()  # llama.cpp keeps its shutdown handler in a global variable
 
@@ -59,9 +62,9 @@ class LlamaSettings:
     """How long llama.cpp may be silent while it works for a request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loaded:
-    """A running server. Drop the last reference to ``server`` to end it."""
+    """A running server; ``unload`` ends it."""
 
     server: Any
     address: str
@@ -103,6 +106,24 @@ async def load(settings: LlamaSettings, on_progress: Callable[[float], None] = l
         raise EngineError(f"{settings.path} can't be read: {error.strerror or error}.") from error
     finally:
         _restore(before)
+
+
+async def unload(loaded: Loaded) -> None:
+    """End the server and free the model, once nobody is connected to it any more. May be called twice."""
+    if loaded.server is None:
+        return
+    wire = LlamaWire(loaded.address, loaded.key, answer_seconds=_UNLOAD_SECONDS)
+    try:
+        async with asyncio.timeout(_UNLOAD_SECONDS):
+            while await wire.busy_slots():
+                await asyncio.sleep(0.01)
+    except (TimeoutError, EngineError):
+        # Ending it now would wait for its work with Python's lock held, and everything with it. A reference that is
+        # never given back keeps that from happening at the interpreter's end too.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded.server))
+    finally:
+        await wire.close()
+        loaded.server = None
 
 
 def _read_ahead(path: Path, on_progress: Callable[[float], None]) -> None:
