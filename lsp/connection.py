@@ -99,7 +99,9 @@ class Connection:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self, *, explicit: bool = False) -> None:
-        """Begin to connect; ``explicit`` when the user asked for the backend just now."""
+        """Begin to connect, unless that was done; ``explicit`` when the user asked for the backend just now."""
+        if not explicit and (self._model is not None or not self._idle):
+            return  # a client that says ``initialized`` twice
         self._cancelled = False
         self._begin(self._connect(explicit=explicit))
         self._watcher = self._watcher or asyncio.create_task(self._watch())
@@ -216,8 +218,10 @@ class Connection:
         """Look what a backend offers, and make it the one that is asked."""
         settings = self._settings()
         fresh = HttpBackend(endpoint, template=TEMPLATES.get(settings.completion.fim))
-        await self._forget()
-        self._backend = fresh
+        # Swapped at once: where a model is known already, completions go on meanwhile.
+        previous, self._backend = self._backend, fresh
+        if previous is not None:
+            await previous.aclose()
         models = await fresh.models()
         wanted = settings.backend.model if settings.backend.url else ""
         self._model = choose_model(models, wanted)

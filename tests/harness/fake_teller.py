@@ -13,8 +13,8 @@ class FakeTeller:
 
     answer: str | None = None
     """What every question is answered with; None: dismissed."""
-    impatient: bool = False
-    """Whether the user cancels every progress."""
+    cancels: str = ""
+    """The title of the progress that the user cancels."""
     states: list[tuple[str, str]] = field(default_factory=list)
     """State and message of each status."""
     warnings: list[str] = field(default_factory=list)
@@ -50,6 +50,6 @@ class FakeTeller:
     async def progress(self, title: str, *, cancelled: Callable[[], None]) -> AsyncIterator[Progress]:
         """Remember a progress."""
         reported = self.progresses.setdefault(title, [])
-        if self.impatient:
+        if self.cancels == title:
             cancelled()
         yield Progress(lambda message, percentage: reported.append((message, percentage)))
