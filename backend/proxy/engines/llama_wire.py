@@ -115,19 +115,23 @@ class LlamaWire:
     async def tokenize(self, text: str) -> list[int]:
         """Token ids; special tokens that are written out are plain text."""
         body = {"content": text, "add_special": False, "parse_special": False}
-        return [int(token) for token in (await self._ask("/tokenize", body))["tokens"]]
+        with _mapped():
+            return [int(token) for token in (await self._ask("/tokenize", body))["tokens"]]
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """Text of token ids."""
-        return str((await self._ask("/detokenize", {"tokens": list(tokens)}))["content"])
+        with _mapped():
+            return str((await self._ask("/detokenize", {"tokens": list(tokens)}))["content"])
 
     async def context_length(self) -> int:
         """Tokens of one slot."""
-        return int((await self._ask("/props"))["default_generation_settings"]["n_ctx"])
+        with _mapped():
+            return int((await self._ask("/props"))["default_generation_settings"]["n_ctx"])
 
     async def busy_slots(self) -> int:
         """How many slots llama.cpp itself is working in."""
-        return sum(bool(slot["is_processing"]) for slot in await self._ask("/slots"))
+        with _mapped():
+            return sum(bool(slot["is_processing"]) for slot in await self._ask("/slots"))
 
     async def complete(
         self,
@@ -140,8 +144,9 @@ class LlamaWire:
     ) -> Ended:
         """Generate a few tokens and wait for the end; 0 only reads the prompt."""
         body = {**_NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
-        answer = await self._ask("/completion", {**body, "n_probs": probabilities, "return_tokens": True})
-        return _ended(answer)
+        body |= {"n_probs": probabilities, "return_tokens": True}
+        with _mapped():
+            return _ended(await self._ask("/completion", body))
 
     async def stream(
         self, slot: int, prompt: Sequence[int], tokens: int, *, sampling: Mapping[str, Any]
@@ -161,14 +166,13 @@ class LlamaWire:
                         raise _error(500, line[7:].encode())
 
     async def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        with _mapped():
-            if body is None:
-                response = await self._client.get(path)
-            else:
-                response = await self._client.post(path, json=body)
-            if response.status_code != httpx.codes.OK:
-                raise _error(response.status_code, response.content)
-            return response.json()
+        if body is None:
+            response = await self._client.get(path)
+        else:
+            response = await self._client.post(path, json=body)
+        if response.status_code != httpx.codes.OK:
+            raise _error(response.status_code, response.content)
+        return response.json()
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
