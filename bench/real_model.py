@@ -209,7 +209,7 @@ def _shown_rows(name: str, typed: Sequence[Typed]) -> list[Row]:
     return [
         Row(name, "shown before the next key", sum(each.run.shown for each in typed), f"of {len(keys)}"),
         Row(name, "items that an editor cannot show", len(wrong), "", 0, "==", note="; ".join(wrong)[:300]),
-        Row(name, "items later than 50 ms after the next key", sum(key.late for key in keys)),
+        Row(name, "items for a replaced text", sum(key.late for key in keys)),
     ]
 
 

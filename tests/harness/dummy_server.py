@@ -3,7 +3,7 @@
     python -P tests/harness/dummy_server.py MODE [BACKEND_URL]
 
 MODE: good (asks the backend each time, first line only) · mute (never answers) · twice (answers twice) ·
-stale (answers with the text for the request before) · slow (good, 150 ms late, superseded or not) · popup.
+stale (answers with the text for the request before) · slow (good, but half a second late, superseded or not) · popup.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ def build(mode: str, backend: str) -> DummyServer:
         offset = document.offset_at_position(params.position)
         text = await ls.complete(document.source[max(0, offset - 1000) : offset])
         if ls.mode == "slow":
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.5)
         if ls.mode == "stale":
             text, ls.previous = ls.previous, text
         place = types.Range(params.position, params.position)

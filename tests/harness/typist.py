@@ -3,10 +3,10 @@
 *Shown* for a key: before the next key was sent there came an answer to the request for the text with that
 key in it, with an item that an editor can show at the caret (`Caret.ghost_text`) and that is not empty.
 
-*Stale* is one of two things. `wrong`: something was shown whose ghost text is no beginning of what may
-follow the text as it stood then. `late`: an answer with items came for a request whose text had been
-replaced more than GRACE seconds before, where the contract wants it empty; an editor that trusted it would
-overwrite what was typed.
+*Stale* is one of two things. `wrong`: something was shown whose ghost text is no beginning of what may follow the text
+as it stood then. `late`: an answer with items came for a text that had been replaced, although the server knew of the
+replacement (it had answered a later request already) or had GRACE seconds to learn of it. The contract wants such an
+answer empty; an editor that trusted it would overwrite what was typed since.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from harness.documents import Caret, InvalidItemError, TextDocument
 from harness.editor import AUTOMATIC, Editor
 from harness.lsp_client import DEADLINE, Request, Response
 
-GRACE = 0.05
-"""Seconds for which an answer may cross the next change on the wire."""
+GRACE = 0.25
+"""Seconds for which a busy machine may keep a server from reading the next change."""
 Expected = Callable[[int], Sequence[str]]
 """From the number of characters typed so far to the texts that may follow."""
 
@@ -135,9 +135,11 @@ async def type_text(
     if before is not None and before.request is not None:
         await before.request.response(DEADLINE)
     typed = 0
-    for key in keys:
+    for index, key in enumerate(keys):
         typed += len(key.text)
-        _judge(key, None if expected is None else expected(typed))
+        later = [each.response.received for each in keys[index + 1 :] if each.response is not None]
+        known = min([key.until + GRACE, *later])
+        _judge(key, None if expected is None else expected(typed), known=known)
     return TypingRun(tuple(keys))
 
 
@@ -146,12 +148,13 @@ def following(reference: str, start: int) -> Expected:
     return lambda typed: [reference[start + typed :]]
 
 
-def _judge(key: Key, expected: Sequence[str] | None) -> None:
+def _judge(key: Key, expected: Sequence[str] | None, *, known: float) -> None:
+    """Decide what came of a key; by `known` at the latest the server knew that its text had been replaced."""
     response = key.response
     if response is None or key.caret is None or not response.items:
         return
     if response.received >= key.until:
-        key.late = response.received > key.until + GRACE
+        key.late = response.received > known
         return
     try:
         ghost = key.caret.ghost_text(response.items[0])
