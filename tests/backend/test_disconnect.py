@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -13,15 +14,17 @@ from pilotfish.backend.proxy.settings import Limits, Settings
 DELAY = 0.25  # seconds from the client's leaving until the engine's slot is free
 
 
+def post(**fields: Any) -> bytes:
+    """A request for a completion, byte by byte."""
+    body = json.dumps({"prompt": "x", "max_tokens": 1000, **fields}).encode()
+    head = f"POST {COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 async def connect(made: Proxy, **fields: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Send a request over a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(made.url).port)
-    body = json.dumps({"prompt": "x", "max_tokens": 1000, **fields}).encode()
-    writer.write(
-        f"POST {COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
+    writer.write(post(**fields))
     await writer.drain()
     return reader, writer
 
@@ -110,15 +113,18 @@ async def test_one_failing_text_ends_the_others() -> None:
         await freed(made, cancelled=2)
 
 
-async def test_a_client_that_does_not_read_holds_no_slot_for_ever() -> None:
+async def test_a_client_that_does_not_read_holds_nothing_for_ever() -> None:
     """When the socket's buffers are full the engine waits, until the request's time is over."""
-    limits = Limits(request_seconds=0.5, queue_seconds=0.1)
-    async with served(Settings(limits=limits), script="value" * 200_000, context_length=10**6) as made:
-        _, writer = await connect(made, stream=True, max_tokens=900_000, temperature=0)
-        await until(lambda: made.engine.active == 1)
-        await until(lambda: made.engine.active == 0, deadline=5)
-        await until(lambda: made.service.turnstile.inside == 0, deadline=5)
-        writer.close()
+    limits = Limits(request_seconds=1.0, queue_seconds=0.5)
+    async with served(Settings(limits=limits), slots=10, context_length=10**6) as made:
+        with socket.create_connection(("127.0.0.1", httpx.URL(made.url).port)) as deaf:
+            # Ten echoes of a megabyte and a half are more than any buffer takes.
+            prompt = "value" * 300_000
+            await asyncio.to_thread(deaf.sendall, post(prompt=prompt, echo=True, n=10, stream=True))
+            await until(lambda: made.engine.active > 0)
+            await until(lambda: made.engine.active == 0, deadline=8)
+            assert max(cancelled.tokens for cancelled in made.engine.cancellations) < 1000
+            await until(lambda: made.service.turnstile.inside == 0, deadline=3)
         assert (await made.ask(prompt="x", max_tokens=1)).status_code == 200
 
 
