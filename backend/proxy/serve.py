@@ -90,12 +90,15 @@ class _Process:
                 await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
                 log.info("stopping: %s", self._why)
             self.watchdog.start()
+            loading = not self._service.vitals.settled.is_set()
             self._service.drain()
             self._server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
             for task in (stop, *watchers):
                 task.cancel()
             await asyncio.gather(stop, *watchers, return_exceptions=True)
+            if loading:
+                self._end_now(self._status)  # a thread that loads a model can't be told to stop
         return self._status
 
     @contextlib.asynccontextmanager
@@ -106,7 +109,8 @@ class _Process:
         host, port = reachable_host(self._listener), self._listener.getsockname()[1]
         where = origin(self._scheme, host, port)
         log.info("pilotfish-backend %s listens at %s", version(), where)
-        print(f"Pilotfish listens at {where} (Ctrl+C stops it)", flush=True)
+        with contextlib.suppress(OSError):  # nobody needs to read it
+            print(f"Pilotfish listens at {where} (Ctrl+C stops it)", flush=True)
         self._note_state(host, port)
         try:
             yield

@@ -110,6 +110,10 @@ class Vitals:
             self.load_failure = str(error)
             log.error("the engine did not start: %s", error)
             return
+        except Exception as error:  # a bug in an engine must not look like a long load
+            self.load_failure = f"The engine did not start: {type(error).__name__}."
+            log.exception("the engine did not start")
+            return
         finally:
             self.settled.set()
         while True:
@@ -132,6 +136,8 @@ class Vitals:
             self._fail("The engine did not answer a probe.")
         except EngineError as error:
             self._fail(f"The engine failed a probe: {error}")
+        except Exception as error:  # noqa: BLE001 (it must not end the watch)
+            self._fail(f"The engine failed a probe: {type(error).__name__}.")
         else:
             if self._trouble is not None:
                 log.info("the engine answers again")

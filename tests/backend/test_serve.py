@@ -176,6 +176,25 @@ def test_live_before_the_engine_is_ready(tmp_path: Path) -> None:
         assert server.wait(5) == 0
 
 
+def test_a_load_that_cannot_be_interrupted(tmp_path: Path) -> None:
+    """A thread that reads a model of many gigabytes does not keep the process from ending."""
+    server = SlowProcess(tmp_path, "")
+    server._argv[3] = server._argv[3].replace(
+        "class Engine(MemoryEngine):",
+        "class Engine(MemoryEngine):\n"
+        "    async def start(self):\n"
+        "        import asyncio, time\n"
+        "        await asyncio.to_thread(time.sleep, 60)\n",
+    )
+    with server:
+        assert server.process is not None
+        started = time.monotonic()
+        server.process.terminate()
+        assert server.wait(5) == 0
+        assert time.monotonic() - started < 3
+        assert not server.state_file.exists()
+
+
 def test_signals_are_ours_after_the_engine_has_started(tmp_path: Path) -> None:
     """An engine that installs handlers of its own, as llama.cpp's server does, does not get our signals."""
     program = SLOW.format(engine="", stop="pass").replace(

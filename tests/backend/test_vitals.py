@@ -95,7 +95,22 @@ async def test_no_probe_while_all_slots_are_busy() -> None:
         assert patient.vitals.state == "failing"
 
 
-@pytest.mark.parametrize("kind", ["error", "unavailable", "timeout", "hang"])
+class BuggyEngine(MemoryEngine):
+    """Fails in a way that no engine should."""
+
+    async def start(self) -> None:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_in_the_load_is_a_failed_load() -> None:
+    """It must not look like a load that takes for ever."""
+    vitals = Vitals(BuggyEngine(), Settings(), lambda: 0.0)
+    await vitals.run(busy=lambda: False, loaded=lambda: None)
+    assert (vitals.state, vitals.settled.is_set()) == ("failing", True)
+    assert "ZeroDivisionError" in (vitals.load_failure or "")
+
+
+@pytest.mark.parametrize("kind", ["error", "unavailable", "timeout", "hang", "bug"])
 async def test_trouble_is_seen_and_so_is_its_end(kind: str) -> None:
     """A failed probe means failing; then it is tried again each second."""
     async with watched() as patient:
