@@ -31,7 +31,7 @@ class OpenEditor(Protocol):
     ) -> Awaitable[Editor]:
         """Start `pilotfish` in front of the mock and initialize it.
 
-        `options` are merged into initializationOptions (one level deep), `environment` adds variables,
+        `options` are merged into initializationOptions (prefetch is off), `environment` adds variables,
         `backend_url` None leaves the URL unset, `ready` waits until the server has found the backend.
         """
 
@@ -82,6 +82,8 @@ async def open_editor(mock: MockBackend, workspace: Path, tmp_path: Path) -> Asy
         editors.append(editor)
         url = mock.url if backend_url == "mock" else backend_url
         chosen = dict(options or {})
+        # Tests count calls; those made in advance have a test of their own.
+        chosen["completion"] = {"prefetch": "never", **chosen.get("completion", {})}
         chosen["backend"] = {**({} if url is None else {"url": url}), **chosen.get("backend", {})}
         await editor.initialize(options=chosen, capabilities=capabilities, encodings=encodings, name=name)
         if ready:

@@ -1,5 +1,6 @@
 """Requests over stdio: each is answered exactly once, and what becomes of the backend call behind it."""
 
+import asyncio
 import random
 
 import pytest
@@ -250,6 +251,26 @@ async def test_typing_through_a_suggestion_asks_nobody(open_editor: OpenEditor, 
     for index in range(10):
         editor.insert(document, SUM.offset + index, SUM.rest[index])
         assert await editor.ghost(document, SUM.offset + index + 1) == SUM.rest[index + 1 :]
+    assert len(mock.completions()) == 1
+
+
+async def test_what_may_follow_is_asked_for_in_advance(open_editor: OpenEditor, mock: MockBackend) -> None:
+    """Once a suggestion is shown, a remote backend that is idle is asked how the text would go on after it."""
+    mock.configure(policy="continue", reference=REFERENCE)
+    editor = await open_editor(options={"completion": {"prefetch": "auto"}})
+    document = editor.open("shop.py", SUM.text)
+    assert await editor.ghost(document, SUM.offset) == SUM.rest
+    ahead = (await mock.asked(2))[1]
+    assert ahead.body["prompt"].rstrip().endswith(SUM.rest)
+
+
+async def test_a_cpu_is_not_asked_in_advance(open_editor: OpenEditor, mock: MockBackend) -> None:
+    """On a CPU a call in advance would be in the way of the next real one, so by default there is none."""
+    mock.configure(policy="continue", reference=REFERENCE, model={"device": "cpu", "slots": 1})
+    editor = await open_editor(options={"completion": {"prefetch": "auto"}})
+    document = editor.open("shop.py", SUM.text)
+    assert await editor.ghost(document, SUM.offset) == SUM.rest
+    await asyncio.sleep(1)
     assert len(mock.completions()) == 1
 
 
