@@ -3,7 +3,8 @@
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,16 +53,17 @@ async def as_object(events: AsyncIterator[Delta | Spent], envelope: Envelope) ->
 
 
 async def as_chunks(
-    events: AsyncIterator[Delta | Spent], envelope: Envelope, *, include_usage: bool
-) -> AsyncIterator[bytes]:
+    events: AsyncGenerator[Delta | Spent], envelope: Envelope, *, include_usage: bool
+) -> AsyncGenerator[bytes]:
     """Server-sent events. A late error is told in the stream, which then ends without [DONE]."""
     no_usage = {"usage": None} if include_usage else {}
     try:
-        async for event in events:
-            if isinstance(event, Delta):
-                yield _sse(envelope.wrap([_choice(event)], **no_usage))
-            elif include_usage:
-                yield _sse(envelope.wrap([], usage=usage(event)))
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield _sse(envelope.wrap([_choice(event)], **no_usage))
+                elif include_usage:
+                    yield _sse(envelope.wrap([], usage=usage(event)))
     except EngineError as error:
         yield _sse(from_engine(error).envelope())
     except ApiError as error:

@@ -1,7 +1,7 @@
 """A completion that runs in a task of its own while its events are read elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from .completion import Delta, Emit, Spent
@@ -21,7 +21,7 @@ class Running:
         """Wait for the first event; an error that comes instead is raised."""
         self._first.append(await self._next())
 
-    async def events(self) -> AsyncIterator[Delta | Spent]:
+    async def events(self) -> AsyncGenerator[Delta | Spent]:
         """The deltas as they come, then one ``Spent``."""
         while True:
             event = self._first.pop() if self._first else await self._next()
