@@ -102,7 +102,7 @@ class Connection:
         """Begin to connect, unless that was done; ``explicit`` when the user asked for the backend just now."""
         if not explicit and (self._model is not None or not self._idle):
             return  # a client that says ``initialized`` twice
-        self._cancelled = False
+        self._cancelled, self._problem = False, ""
         self._begin(self._connect(explicit=explicit))
         self._watcher = self._watcher or asyncio.create_task(self._watch())
 

@@ -119,12 +119,15 @@ def test_what_a_model_may_write_can_be_printed(ask: Ask, mock: MockBackend, plac
 
 def test_an_endless_answer_ends(ask: Ask, mock: MockBackend, place: str) -> None:
     """As in an editor: what is more than enough is not waited for, even if the tokens are never counted."""
-    mock.configure(text=" f(items)\n\n\n" * 100_000, limits=False, per_token=0.001)
+    mock.configure(text=" f(items)\n\n\n" * 100_000, limits=False, per_token=0.01)
     done = ask(place, "--json", PILOTFISH_COMPLETION_MULTILINE="never")
     answer = json.loads(done.stdout)
     assert answer["text"] == "f(items)"
     assert answer["total_ms"] < 1000
     assert answer["prompt_tokens"] is None
+    (call,) = mock.completions()
+    assert call.outcome == "disconnected"
+    assert len(call.sent) < 500
 
 
 @pytest.mark.parametrize("name", [".env", "id_rsa", ".ssh/config"])

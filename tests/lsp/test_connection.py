@@ -21,7 +21,8 @@ from harness.processes import MockBackend, free_port
 from pilotfish.lsp.client import BackendError, BackendUnreachable, CompletionRequest
 from pilotfish.lsp.completer import Link
 from pilotfish.lsp.connection import Connection
-from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.launcher import Launcher, LocalBackend, Recipe, Report
+from pilotfish.lsp.launcher_errors import LauncherError
 from pilotfish.lsp.local import DOWNLOAD, NOT_NOW, STATE_DIRECTORY
 from pilotfish.lsp.secret import Secret
 from pilotfish.lsp.settings import Settings
@@ -294,7 +295,8 @@ async def test_the_local_backend_is_started_and_asked(windows: Windows, backends
     first = windows()
     await first.connection.start()
     assert await first.complete() == "completed()\n"
-    assert first.teller.progresses == {STARTING: [("loading the model", None)]}
+    # What came before the progress was shown is not listed there, except for its last line.
+    assert first.teller.progresses[STARTING][-1] == ("loading the model", None)
     second = windows()
     await second.connection.start()
     assert await second.complete() == "completed()\n"
@@ -412,6 +414,30 @@ async def test_a_local_backend_that_is_well_in_name_only(windows: Windows, backe
     assert 1 <= failures <= 4
     assert len(window.teller.warnings) == 1
     assert len(backends.starts) == 1
+
+
+async def test_what_keeps_failing_is_told_once_for_each_start(backends: LocalBackends) -> None:
+    """A backend that seems to run and can't be had is tried again in silence; who says start hears of it again."""
+    tries = 0
+
+    class Unlucky(Launcher):
+        def seems_to_run(self) -> bool:
+            return True
+
+        async def ensure(self, report: Report = lambda _: None) -> LocalBackend:
+            del report
+            nonlocal tries
+            tries += 1
+            raise LauncherError("it can't be ended")
+
+    teller = FakeTeller()
+    connection = Connection(Settings, teller, {STATE_DIRECTORY: str(backends.state)}, launch=Unlucky)
+    await connection.start()
+    await until(lambda: tries >= 3)
+    assert teller.warnings == ["it can't be ended"]
+    await connection.start_backend()
+    await until(lambda: len(teller.warnings) == 2)
+    await connection.aclose()
 
 
 async def test_a_start_that_is_cancelled(windows: Windows, backends: LocalBackends) -> None:
