@@ -22,7 +22,9 @@ def main() -> int:
     if sys.argv[1:] in ([], ["--stdio"]):
         return _serve(tcp=None, log_file=None)
     arguments = _parser().parse_args()
-    run = {"complete": _complete, "demo": _demo, "doctor": _doctor}.get(arguments.command or "", _serve_as_told)
+    run = {"complete": _complete, "demo": _demo, "doctor": _doctor}.get(
+        arguments.command or "", _serve_as_told
+    )
     return run(arguments)
 
 

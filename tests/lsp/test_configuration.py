@@ -13,7 +13,7 @@ def configured(tmp_path: Path, options: object = None) -> Configuration:
 
 
 def test_what_is_pushed_outranks_what_came_first(tmp_path: Path) -> None:
-    """didChangeConfiguration goes over initializationOptions, and takes itself back when it says so."""
+    """What the client pushes goes over initializationOptions, and takes itself back when it says so."""
     configuration = configured(tmp_path, {"completion": {"maxLines": 5}})
     assert configuration.settings.completion.max_lines == 5
     configuration.pushed({"completion": {"max_lines": 7}})
