@@ -164,8 +164,7 @@ def _commands(server: Server) -> None:
 
     @server.command("pilotfish.backend.restart")
     async def restart(*_: Any) -> None:
-        await server.service.stop_backend()
-        await server.service.start_backend()
+        await server.service.restart_backend()
 
     @server.command("pilotfish.backend.status")
     def status(*_: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pilotfish.lsp.connection import Connection
 from pilotfish.lsp.documents import Cursor
 from pilotfish.lsp.exclusion import why_excluded
 from pilotfish.lsp.handshake import Handshake, file_of
+from pilotfish.lsp.launcher_errors import LauncherError
 from pilotfish.lsp.place import Query
 from pilotfish.lsp.settings import Settings
 from pilotfish.lsp.tell import Tell
@@ -279,13 +280,23 @@ class Service:
         """Stop the local backend for all windows."""
         await self._connection.stop_backend()
 
+    async def restart_backend(self) -> None:
+        """Stop the local backend and start it; with a remote one, connect anew."""
+        if not self._settings.backend.url:
+            await self._connection.stop_backend()
+        await self._connection.start_backend()
+
     def status(self) -> dict[str, Any]:
         """What status bars show."""
         return self._tell.last_status
 
     def logs(self) -> dict[str, str]:
         """Say where the local backend logs."""
-        path = str(self._connection.log_path)
+        try:
+            path = str(self._connection.log_path)
+        except LauncherError as error:
+            self._tell.inform(str(error))
+            return {"path": ""}
         self._tell.inform(f"The local backend logs to {path}")
         return {"path": path}
 

@@ -177,7 +177,7 @@ class Tell:
             yield Progress(lambda _message, _percentage: None)
             return
         shown.tokens[token].add_done_callback(lambda future: cancelled() if future.cancelled() else None)
-        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True))
 
         def report(message: str, percentage: int | None) -> None:
             shown.report(

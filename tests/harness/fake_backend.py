@@ -1,4 +1,4 @@
-"""A backend in the same process for the completer's unit tests: streams what the test feeds it, records what happened."""
+"""A backend in the same process for the completer's unit tests: streams what it is fed, records what happened."""
 
 import asyncio
 from collections.abc import AsyncGenerator

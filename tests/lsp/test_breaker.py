@@ -10,7 +10,6 @@ from pilotfish.lsp.backend_errors import (
     BadSetting,
     ModelNotFound,
     Overloaded,
-    ProtocolError,
     Unauthorized,
 )
 from pilotfish.lsp.breaker import Breaker, Change, State
