@@ -67,14 +67,16 @@ class Call:
             async with aclosing(stream()) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     self.usage = chunk.usage or self.usage
+                    outcome = "complete" if chunk.finish_reason is not None else outcome
                     if not chunk.text:
                         continue
                     self.first = self.first or self._clock()
                     self.raw += chunk.text
                     if enough(self.raw, self.place.surroundings):
+                        outcome = "complete"
                         break
                     self._progress.set()
-            outcome = "complete"
+            outcome = "broken" if outcome == "closed" else outcome
         except BackendError as error:
             self.error = error
             outcome = "failed"
@@ -106,7 +108,12 @@ class Call:
 
     @property
     def finished(self) -> bool:
-        """Whether the text is all there (not: the call was closed or failed)."""
+        """Whether no more text will come, and what came is of use; a stream that broke off counts too."""
+        return self.outcome in {"complete", "broken"}
+
+    @property
+    def whole(self) -> bool:
+        """Whether the text is all there, so that it can be remembered."""
         return self.outcome == "complete"
 
     async def progress(self) -> None:

@@ -210,7 +210,7 @@ class Completer:
         if known is not None:
             return known
         call = session.call
-        if call is not None and call.finished:
+        if call is not None and call.whole:
             typed = between(query.lines, call.place.cursor, query.cursor)
             if typed is not None and call.place.before.endswith(
                 place.before[: len(place.before) - len(typed)][-64:]
@@ -351,7 +351,8 @@ class Completer:
         self._running.remove(call)
         if call.error is None and call.first is not None:
             self._source.succeeded(call.usage, call.characters)
-        suggestion = call.suggestion() if call.finished else None
+        # What a broken stream brought is shown, but not remembered: the next time there may be more.
+        suggestion = call.suggestion() if call.whole else None
         if suggestion is not None:
             place = call.place
             self._cache.put(place.uri, place.before, place.after, suggestion, now=self._clock())

@@ -22,6 +22,7 @@ class Stream:
     closed: bool = False
     """Whether the client hung up before the end."""
     ended: bool = False
+    broken: bool = False
 
     def feed(self, *pieces: str) -> None:
         """Send pieces of text."""
@@ -30,6 +31,11 @@ class Stream:
 
     def end(self) -> None:
         """End the answer as a model does that has no more to say."""
+        self._items.put_nowait(None)
+
+    def break_off(self) -> None:
+        """End the answer as a server does whose model crashed: without a reason."""
+        self.broken = True
         self._items.put_nowait(None)
 
     def fail(self, error: BackendError) -> None:
@@ -43,6 +49,8 @@ class Stream:
                 if isinstance(item, BackendError):
                     raise item
                 yield Chunk(item)
+            if not self.broken:
+                yield Chunk("", finish_reason="stop")
             self.ended = True
         finally:
             self.closed = not self.ended

@@ -347,3 +347,19 @@ async def test_a_cpu_backend_is_not_asked_ahead(editor: Editor) -> None:
     await task
     await asyncio.sleep(0.02)
     assert len(editor.source.backend.streams) == 1
+
+
+async def test_what_a_broken_stream_brought_is_shown_once_and_not_remembered(editor: Editor) -> None:
+    """Half a line is better than nothing, but the next time there may be all of it."""
+    editor.type("ret")
+    task = editor.ask()
+    stream = await editor.stream()
+    stream.feed("urn json.lo")
+    stream.break_off()
+    assert text_of(await task) == "urn json.lo"
+    editor.type("u")
+    again = editor.ask()
+    other = await editor.stream(1)
+    other.feed(LINE[4:])
+    other.end()
+    assert text_of(await again) == LINE[4:]
