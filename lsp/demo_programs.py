@@ -199,16 +199,20 @@ async def _initialize(client: Client, workspace: Path, options: Mapping[str, Any
 
 
 async def _stop(client: Client) -> None:
-    stop_backend = types.ExecuteCommandParams(command="pilotfish.backend.stop", arguments=[])
+    # Not asyncio.timeout: until Python 3.11.3 it lets a task's earlier cancellation through instead of its own.
     with suppress(TimeoutError, RuntimeError, JsonRpcException, ConnectionError):
-        async with asyncio.timeout(STOP_SECONDS):
-            await client.workspace_execute_command_async(stop_backend)
-            await client.shutdown_async(None)
-            client.exit(None)
+        await asyncio.wait_for(_say_goodbye(client), STOP_SECONDS)
     process = client._server  # noqa: SLF001  pygls has no other way to it
     if process is not None:
         await _end(process, patience=KILL_SECONDS)
     await cast("Any", client).stop()  # pygls gives it no types
+
+
+async def _say_goodbye(client: Client) -> None:
+    stop_backend = types.ExecuteCommandParams(command="pilotfish.backend.stop", arguments=[])
+    await client.workspace_execute_command_async(stop_backend)
+    await client.shutdown_async(None)
+    client.exit(None)
 
 
 async def _keep_last_words(client: Client) -> None:
@@ -227,8 +231,7 @@ async def _end(process: asyncio.subprocess.Process, *, patience: float = 0.0) ->
         with suppress(ProcessLookupError, TimeoutError):
             if act is not None:
                 act()
-            async with asyncio.timeout(seconds):
-                await process.wait()
+            await asyncio.wait_for(process.wait(), seconds)
 
 
 async def _stop_recorded_backends(state: Path) -> None:
