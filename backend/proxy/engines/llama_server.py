@@ -208,4 +208,5 @@ def _restore(handlers: _Handlers) -> None:
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
-            signal.siginterrupt(number, False)  # noqa: FBT003 (positional only)
+            if hasattr(signal, "siginterrupt"):  # not on Windows
+                signal.siginterrupt(number, False)  # noqa: FBT003 (positional only)

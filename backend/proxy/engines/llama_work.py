@@ -18,7 +18,7 @@ from .llama_slots import UNKNOWN, Lease, SlotPool, Speeds, shared_start
 from .llama_steps import Steps, needs_steps
 from .llama_wire import Ended, LlamaWire, Reading, sampling_fields
 
-_ALONE = 0.15  # seconds that a piece may take while nothing else runs
+_ALONE = 0.12  # seconds that a piece may take while nothing else runs; others wait for its end
 _TOGETHER = 0.05  # likewise while another request is worked on, or for a warm-up
 _SHORTEST_PIECE = 16  # tokens; shorter ones cost more than they spare
 _GREEDY = {"temperature": 0.0}
