@@ -60,10 +60,14 @@ async def _end(process: Process, output: asyncio.StreamReader) -> None:
                 os.killpg(process.pid, number)
             elif process.returncode is None:
                 process.send_signal(number)
+        # Not asyncio.timeout: until Python 3.11.3 a task that was cancelled gets that error instead of TimeoutError.
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_TIMEOUT):
-                # asyncio closes the pipe, and sees the program's end, only once all output was read.
-                while await output.read(65536):
-                    pass
-                await process.wait()
-                return
+            await asyncio.wait_for(_gone(process, output), END_TIMEOUT)
+            return
+
+
+async def _gone(process: Process, output: asyncio.StreamReader) -> None:
+    """Wait for a program's end; asyncio closes the pipe, and sees the end, only once all output was read."""
+    while await output.read(65536):
+        pass
+    await process.wait()
