@@ -11,11 +11,8 @@ from pilotfish.lsp import short_run
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
 
 
-async def test_a_stubborn_program_does_not_outlive_a_cancelled_block(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_a_stubborn_program_does_not_outlive_a_cancelled_block(tmp_path: Path) -> None:
     """A program that ignores SIGTERM is killed, also when the task that runs it was cancelled."""
-    monkeypatch.setattr(short_run, "END_TIMEOUT", 0.2)
     pids: list[int] = []
     ready = asyncio.Event()
 
