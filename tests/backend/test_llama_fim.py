@@ -9,8 +9,11 @@ import pytest_asyncio
 
 from backend.engine_contract import GREEDY, EngineContract, collect
 from backend.fim_model import MIDDLE, PREFIX, SUFFIX
+from pilotfish.backend.models.fim_tokens import KNOWN_TOKENS, FimTokens, special_tokens
+from pilotfish.backend.models.gguf_metadata import read_metadata
 from pilotfish.backend.proxy.engines.base import Generation
 from pilotfish.backend.proxy.engines.llama import LlamaEngine, LlamaSettings
+from pilotfish.backend.proxy.engines.llama_prompt import lay_out
 from pilotfish.backend.proxy.engines.llama_server import Loaded, load
 
 pytestmark = [pytest.mark.real_model, pytest.mark.asyncio(loop_scope="module")]
@@ -43,23 +46,16 @@ async def infill(loaded: Loaded, prefix: str, suffix: str) -> list[int]:
     return list(tokens.json()["tokens"])
 
 
-async def test_layout_is_that_of_infill(fim_model: Path) -> None:
+async def test_layout_is_that_of_infill(engine: LlamaEngine, fim_model: Path) -> None:
     """Prefix, suffix and middle stand where llama.cpp puts them too; only the file name that it invents is missing."""
     prefix, suffix = "def add(a, b):\n    return", "\n\nprint(add(1, 2))\n"
-    loaded = await load(LlamaSettings(fim_model, "fim", slots=1))
-    theirs = await infill(loaded, prefix, suffix)
-    engine = LlamaEngine(LlamaSettings(fim_model, "fim"))
-    await engine.start()
-    try:
-        ours = [PREFIX, *await engine.tokenize(prefix), SUFFIX, *await engine.tokenize(suffix), MIDDLE]
-        assert theirs[-len(ours) :] == ours
-        out = await collect(
-            engine,
-            Generation(await engine.tokenize(prefix), 1, GREEDY, suffix=await engine.tokenize(suffix)),
-        )
-        assert out.finish.prompt_tokens == len(ours)
-    finally:
-        await engine.stop()
+    gap = Generation(await engine.tokenize(prefix), 1, GREEDY, suffix=await engine.tokenize(suffix))
+    special = special_tokens(read_metadata(fim_model, wanted=KNOWN_TOKENS))
+    assert special.fim == FimTokens(PREFIX, SUFFIX, MIDDLE)
+    ours = lay_out(gap, special)
+    theirs = await infill(await load(LlamaSettings(fim_model, "fim", slots=1)), prefix, suffix)
+    assert theirs[-len(ours) :] == ours
+    assert (await collect(engine, gap)).finish.prompt_tokens == len(ours)
 
 
 async def test_the_current_line_is_continued(engine: LlamaEngine) -> None:

@@ -24,6 +24,8 @@ from pilotfish.backend.proxy.engines.base import (
     Sampling,
 )
 from pilotfish.backend.proxy.engines.llama import LlamaEngine, LlamaSettings
+from pilotfish.backend.proxy.engines.llama_server import taken_signals
+from pilotfish.backend.proxy.engines.llama_wire import neutral_fields, sampling_fields
 
 pytestmark = [pytest.mark.real_model, pytest.mark.asyncio(loop_scope="module")]
 
@@ -75,14 +77,17 @@ async def test_a_prompt_that_lost_its_slot_comes_back_from_memory(engine: LlamaE
     assert await evaluated(engine, windows[0]) <= 16
 
 
-async def test_probes_make_no_slot_forget(engine: LlamaEngine) -> None:
-    """However often an engine is asked for a token, what its slots hold stays there."""
+async def test_probes_make_no_slot_forget(default_model: LocalModel) -> None:
+    """However often an engine is asked for a token, what its slots hold stays there; not only a copy in memory."""
+    engine = LlamaEngine(LlamaSettings(default_model.path, "x", cache_mib=0))
+    await engine.start()
     one, two = await window(engine, "probed"), await window(engine, "likewise")
     await evaluated(engine, one)
     await evaluated(engine, two)
     for _ in range(3):
         await engine.probe()
     assert [await evaluated(engine, prompt) for prompt in (one, two)] == [1, 1]
+    await engine.stop()
 
 
 async def test_probe_takes_running_generations_as_proof(engine: LlamaEngine) -> None:
@@ -242,6 +247,37 @@ async def test_nothing_bends_the_distribution(engine: LlamaEngine) -> None:
     assert abs(beyond - tail) < 0.25
 
 
+NEUTRAL = {
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "repeat_penalty": 1.0,
+    "repeat_last_n": 0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "xtc_probability": 0.0,
+    "dynatemp_range": 0.0,
+    "mirostat": 0,
+    "ignore_eos": False,
+    "n_keep": 0,
+    "samplers": ["temperature", "top_k", "top_p"],
+}
+"""What llama.cpp must have understood when a request asks for nothing special."""
+
+
+async def test_llama_understands_what_is_neutral(engine: LlamaEngine) -> None:
+    """Its own account of a request's settings has none of its defaults that would bend the text."""
+    wire = engine._now().wire
+    body = {**neutral_fields(), **sampling_fields(Sampling()), "prompt": [81], "n_predict": 1, "id_slot": 0}
+    del body["response_fields"]
+    settings = (await wire._client.post("/completion", json=body)).json()["generation_settings"]
+    assert {name: settings[name] for name in NEUTRAL} == NEUTRAL
+    assert settings["temperature"] == 1.0
+
+
 async def test_the_listener_is_ours_alone(engine: LlamaEngine) -> None:
     """It is on loopback and asks for a key that nobody is told."""
     client = engine._now().wire._client
@@ -285,6 +321,14 @@ async def test_our_signal_handlers_survive_the_start(default_model: LocalModel) 
         await engine.stop()
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+async def test_signals_that_were_taken_are_given_back() -> None:
+    """Whatever somebody else set meanwhile, the handlers of before are there afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    with taken_signals():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut", "directory", "vocabulary"])

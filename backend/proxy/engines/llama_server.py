@@ -6,7 +6,8 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,18 @@ async def load(settings: LlamaSettings, on_progress: Callable[[float], None] = l
         slots=settings.slots,
         available=await asyncio.to_thread(available_memory),
     )
-    before = _handlers()
     try:
-        async with asyncio.timeout(settings.load_seconds):
-            # llama.cpp holds Python's lock while it loads: with the file in the page cache, that is short.
-            await asyncio.to_thread(_read_ahead, settings.path, on_progress)
-            return await asyncio.to_thread(_start, settings, metadata, fit)
+        with taken_signals():
+            async with asyncio.timeout(settings.load_seconds):
+                # llama.cpp holds Python's lock while it loads: with the file in the page cache, that is short.
+                await asyncio.to_thread(_read_ahead, settings.path, on_progress)
+                return await asyncio.to_thread(_start, settings, metadata, fit)
     except TimeoutError:
         raise EngineTimeout(
             f"{settings.path} was not loaded within {settings.load_seconds:g} seconds."
         ) from None
     except OSError as error:
         raise EngineError(f"{settings.path} can't be read: {error.strerror or error}.") from error
-    finally:
-        _restore(before)
 
 
 async def unload(loaded: Loaded) -> None:
@@ -194,19 +193,16 @@ def _params(
     return params
 
 
-_Handlers = Mapping[signal.Signals, Any]
-
-
-def _handlers() -> _Handlers:
-    """What Python does on the signals that llama.cpp takes for itself."""
-    return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-
-def _restore(handlers: _Handlers) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return  # Python sets them in the main thread only
-    for number, handler in handlers.items():
-        if handler is not None:
-            signal.signal(number, handler)
-            if hasattr(signal, "siginterrupt"):  # not on Windows
-                signal.siginterrupt(number, False)  # noqa: FBT003 (positional only)
+@contextmanager
+def taken_signals() -> Iterator[None]:
+    """Give the signals that llama.cpp takes for itself (some of its versions do) back to those who had them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # Python sets them nowhere else
+            for number, handler in before.items():
+                if handler is not None:
+                    signal.signal(number, handler)
+                    if hasattr(signal, "siginterrupt"):  # not on Windows
+                        signal.siginterrupt(number, False)  # noqa: FBT003 (positional only)

@@ -175,6 +175,11 @@ class LlamaWire:
         return response.json()
 
 
+def neutral_fields() -> dict[str, Any]:
+    """What every request says so that nothing but its own sampling shapes the text."""
+    return dict(_NEUTRAL)
+
+
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """How the next token is drawn, in llama.cpp's words; without penalties, whose count it begins in the prompt."""
     return {
