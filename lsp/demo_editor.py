@@ -18,6 +18,7 @@ from pygls.lsp.client import LanguageClient
 from pygls.workspace import PositionCodec
 
 from pilotfish.lsp.demo_screen import View
+from pilotfish.lsp.protocol import CURSOR
 
 
 @dataclass(slots=True)
@@ -68,9 +69,15 @@ class Editor:
         return self._ghost
 
     def cut(self, first: int, lines: int, keep: str) -> None:
-        """Take lines out, but for ``keep`` (an indentation), and put the cursor behind that."""
+        """Take lines out, but for ``keep`` (an indentation), put the cursor behind that, and say where it is."""
         end = first + lines - 1
         self._replace((first, 0), (end, len(self.lines[end])), keep)
+        place = self._position(self.line, self.column)
+        body = {
+            "textDocument": {"uri": self._uri},
+            "position": {"line": place.line, "character": place.character},
+        }
+        self._client.protocol.notify(CURSOR, body)
         self._show(None, "", 0)
 
     def press(self, text: str) -> None:
@@ -85,7 +92,8 @@ class Editor:
         self._ask(pressed)
 
     def accept(self) -> str:
-        """Take the ghost text into the document as its item says; the text that came in."""
+        """Take the ghost text into the document as its item says, and ask on; the text that came in."""
+        pressed = time.perf_counter()
         item, taken = self._item, self._ghost
         if item is None or not taken:
             raise ValueError("there is no ghost text to accept")
@@ -100,6 +108,7 @@ class Editor:
             task = asyncio.create_task(self._tell(params))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
+        self._ask(pressed)
         return taken
 
     async def settle(self, deadline: float) -> None:

@@ -18,6 +18,7 @@ class Server:
         self.text = ""
         self.cancelled: list[str] = []
         self.commands: list[str] = []
+        self.moved: list[tuple[int, int]] = []
         self.asked: list[types.Position] = []
         self.open: dict[str, asyncio.Future[Any]] = {}
         self.protocol = self
@@ -38,6 +39,10 @@ class Server:
         self.asked.append(params.position)
         self.open[msg_id] = asyncio.get_running_loop().create_future()
         return self.open[msg_id]
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        assert method == "pilotfish/cursor"
+        self.moved.append((params["position"]["line"], params["position"]["character"]))
 
     def cancel_request(self, params: types.CancelParams) -> None:
         self.cancelled.append(str(params.id))
@@ -82,6 +87,7 @@ async def test_keys_reach_the_server_as_changes() -> None:
     editor.cut(0, 2, "  ")
     editor.press("z")
     assert server.text == "\n".join(editor.lines) == "  z\n  y\n  c\nd\n"
+    assert server.moved == [(0, 2)]
     assert (editor.line, editor.column) == (0, 3)
     await editor.close()
 
