@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,9 +53,18 @@ def pull(arguments: argparse.Namespace) -> int:
 def show_models(arguments: argparse.Namespace) -> int:
     """List the catalogue: a table for people, or with ``arguments.json`` an object for programs."""
     rows = list_models(_cache_dir(arguments))
-    if arguments.json:
-        sys.stdout.write(json.dumps({"default": DEFAULT_MODEL, "models": rows}, indent=2) + "\n")
-        return 0
+    try:
+        if arguments.json:
+            sys.stdout.write(json.dumps({"default": DEFAULT_MODEL, "models": rows}, indent=2) + "\n")
+        else:
+            _show_table(rows)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _show_table(rows: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -74,7 +84,6 @@ def show_models(arguments: argparse.Namespace) -> int:
     width = None if sys.stdout.isatty() else 200
     Console(file=sys.stdout, width=width, highlight=False).print(table)
     sys.stdout.write("Any other GGUF can be served by its path: pilotfish-backend serve --model FILE.gguf\n")
-    return 0
 
 
 def list_models(cache_dir: Path | None) -> Sequence[dict[str, Any]]:
