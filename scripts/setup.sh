@@ -24,3 +24,10 @@ echo "setup: installing into $venv, which takes a minute or so"
 "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
 # setuptools warns of every editable installation that maps names to folders, as ours does.
 PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --editable '.[dev]'
+if ! reason=$("$venv/bin/python" -c 'import xllamacpp' 2>&1); then
+    echo "setup: llama.cpp can't be loaded: $(echo "$reason" | tail -n 1)" >&2
+    case $reason in
+    *libgomp*) echo "setup: on Debian and Ubuntu: apt install libgomp1" >&2 ;;
+    esac
+    exit 1
+fi
