@@ -65,6 +65,16 @@ class Editor:
         await until(lambda: len(self.source.backend.streams) >= wanted)
         return self.source.backend.streams[number]
 
+    async def shown(self, text: str) -> Suggestion:
+        """Request a completion, have the backend answer with a text, and return what is shown of it."""
+        task = self.ask()
+        stream = await self.stream()
+        stream.feed(text)
+        stream.end()
+        suggestion = await task
+        assert suggestion is not None
+        return suggestion
+
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition, with a deadline."""
@@ -102,11 +112,7 @@ async def test_a_request_is_answered_with_the_line_that_the_backend_completes(ed
 async def test_typing_through_a_suggestion_asks_nothing(editor: Editor) -> None:
     """Each key of a shown suggestion is answered from memory with what is left of it."""
     editor.type("ret")
-    task = editor.ask()
-    stream = await editor.stream()
-    stream.feed(LINE[3:])
-    stream.end()
-    await task
+    await editor.shown(LINE[3:])
     for place in range(3, 13):
         editor.type(LINE[place])
         assert text_of(await editor.ask()) == LINE[place + 1 :]
@@ -220,11 +226,7 @@ async def test_deleting_asks_nothing(editor: Editor) -> None:
 async def test_taking_a_key_back_shows_the_suggestion_again(editor: Editor) -> None:
     """After a backspace the suggestion from before the key is known."""
     editor.type("ret")
-    task = editor.ask()
-    stream = await editor.stream()
-    stream.feed(LINE[3:])
-    stream.end()
-    await task
+    await editor.shown(LINE[3:])
     editor.type("x")
     editor.backspace()
     assert text_of(await editor.ask()) == LINE[3:]
@@ -301,11 +303,7 @@ def prefixes(text: str) -> Iterator[str]:
 async def test_nothing_stale_is_shown_when_keys_diverge_at_any_point(editor: Editor) -> None:
     """Wherever the typed text leaves the suggestion, what is shown afterwards never continues the old text."""
     editor.type("ret")
-    task = editor.ask()
-    stream = await editor.stream()
-    stream.feed(LINE[3:])
-    stream.end()
-    await task
+    await editor.shown(LINE[3:])
     for typed in prefixes(LINE[3:20]):
         for letter in typed:
             editor.type(letter)
@@ -319,12 +317,7 @@ async def test_what_follows_a_shown_suggestion_is_asked_ahead(editor: Editor) ->
     """With prefetch, the call for the text after acceptance runs before; accepting then costs no call."""
     editor.completer = Completer(editor.source, lambda: CompletionSettings(delay=0, prefetch="always"))
     editor.type("ret")
-    task = editor.ask()
-    stream = await editor.stream()
-    stream.feed(LINE[3:])
-    stream.end()
-    shown = await task
-    assert shown is not None
+    shown = await editor.shown(LINE[3:])
     ahead = await editor.stream(1)
     assert ahead.request.prompt.endswith(LINE)
     ahead.feed("\n    # done\n")
@@ -340,11 +333,7 @@ async def test_what_follows_a_shown_suggestion_is_asked_ahead(editor: Editor) ->
 async def test_a_cpu_backend_is_not_asked_ahead(editor: Editor) -> None:
     """On one's own machine the guess would cost the user's processor."""
     editor.type("ret")
-    task = editor.ask()
-    stream = await editor.stream()
-    stream.feed(LINE[3:])
-    stream.end()
-    await task
+    await editor.shown(LINE[3:])
     await asyncio.sleep(0.02)
     assert len(editor.source.backend.streams) == 1
 

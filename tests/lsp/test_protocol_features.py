@@ -139,8 +139,8 @@ async def test_others_get_no_hints(open_editor: OpenEditor) -> None:
     assert not editor.capabilities.get("inlayHintProvider")
 
 
-CELL = "vscode-notebook-cell:/work/shop.ipynb#W2sZmlsZQ%3D%3D"
-NOTEBOOK = "file:///work/shop.ipynb"
+CELL = "vscode-notebook-cell:/project/shop.ipynb#W2sZmlsZQ%3D%3D"
+NOTEBOOK = "file:///project/shop.ipynb"
 
 
 async def test_notebook_cells_are_completed(open_editor: OpenEditor, mock: MockBackend) -> None:
