@@ -54,6 +54,8 @@ class Vitals:
             return "stopping"
         if not self._loaded:
             return "failing" if self.load_failure is not None else "loading"
+        if self.proof_age is None and self._trouble is None:
+            return "loading"  # its first token is on its way
         fresh = self.proof_age is not None and self.proof_age <= self._settings.proof_seconds
         return "ready" if fresh and self._trouble is None else "failing"
 
