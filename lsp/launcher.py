@@ -237,6 +237,8 @@ class Launcher:
                 fault = f"did not listen within {self.recipe.start_timeout:g} s"
             if fault or self._places.stopped.exists():
                 child.kill()
+                # Whoever waits for the lock to stop it must find it gone.
+                await processes.gone(child.pid, patience=self.recipe.stop_timeout)
                 self._places.starting.unlink(missing_ok=True)
                 self._check_wanted()
                 raise await self._failure(fault, offset, crashed=True)

@@ -105,11 +105,18 @@ async def end(pid: int, *, patience: float) -> bool:
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         with suppress(OSError):
             os.kill(pid, number)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while is_running(pid):
-                    await asyncio.sleep(POLL)
-                return True
+        if await gone(pid, patience=patience):
+            return True
+    return False
+
+
+async def gone(pid: int, *, patience: float) -> bool:
+    """Wait until a process has ended, at most ``patience`` seconds; return whether it has."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while is_running(pid):
+                await asyncio.sleep(POLL)
+            return True
     return False
 
 
