@@ -12,7 +12,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pilotfish.lsp import context, trigger
 from pilotfish.lsp.answer_report import Answer, report
 from pilotfish.lsp.client import BackendError, CompletionRequest, Usage
 from pilotfish.lsp.completer import Link
@@ -23,7 +22,8 @@ from pilotfish.lsp.exclusion import why_excluded
 from pilotfish.lsp.filters import Surroundings, enough, refine
 from pilotfish.lsp.languages import language_of
 from pilotfish.lsp.logs import quiet_foreign
-from pilotfish.lsp.place import Query, place_of
+from pilotfish.lsp.place import Query
+from pilotfish.lsp.plan import plan_call
 from pilotfish.lsp.project import project_folder
 from pilotfish.lsp.settings import Settings
 from pilotfish.lsp.tell import Silent
@@ -117,33 +117,11 @@ def _read(path: Path) -> str:
 
 
 async def _ask(query: Query, link: Link, settings: Settings, *, connect: float) -> Answer:
-    place = place_of(query)
-    around = place.surroundings
-    mode = trigger.mode(
-        around.before,
-        around.after,
-        around.below,
-        automatic=False,
-        multiline=settings.completion.multiline,
-        device=link.model.device,
-        above=around.above,
-        language=query.language,
+    plan = plan_call(
+        query, anchor=None, style=link.style, device=link.model.device, settings=settings.completion
     )
-    block = mode is trigger.Mode.BLOCK
-    prompt = context.build_prompt(
-        query.lines, query.cursor, path=query.path, language=query.language, anchor=None, style=link.style
-    )
-    request = CompletionRequest(
-        prompt.prefix,
-        prompt.suffix,
-        prompt.middle,
-        trigger.max_tokens(mode, device=link.model.device, fim=link.style.fim),
-        stop=() if block else ("\n",),
-    )
-    around = replace(
-        around, owed=prompt.owed, multiline=block, max_lines=settings.completion.max_lines, complete=False
-    )
-    heard = await _listen(link, request, around)
+    around, prompt = plan.place.surroundings, plan.prompt
+    heard = await _listen(link, plan.request, around)
     suggestion = refine(heard.raw, replace(around, complete=True))
     return Answer(
         model=link.model.id,
