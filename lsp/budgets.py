@@ -106,6 +106,8 @@ class Style:
     """Whether a suffix is understood."""
     line_start_fim: bool = False
     """Whether the typed part of the current line may stand after the middle token (``fim_middle``)."""
+    whole_indents: bool = False
+    """Whether runs of blanks are tokens of their own, so that a prompt may end with one."""
     prompt_chars: int = 1536
     """The whole prompt without the suffix. It grows to 1.25 times this before its window moves."""
     suffix_chars: int = 0
@@ -119,6 +121,7 @@ def style_for(
     *,
     fim: bool = False,
     line_start_fim: bool = False,
+    whole_indents: bool = False,
     device: str = "unknown",
     chars_per_token: float = NOMINAL_CHARS_PER_TOKEN,
     overrides: Overrides = AS_THE_TABLE_SAYS,
@@ -138,6 +141,7 @@ def style_for(
     return Style(
         fim=fim,
         line_start_fim=fim and line_start_fim,
+        whole_indents=whole_indents,
         prompt_chars=int(prompt * chars),
         suffix_chars=int(suffix * chars),
         import_chars=min(int(imports * NOMINAL_CHARS_PER_TOKEN), int(prompt * chars) // 4),

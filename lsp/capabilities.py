@@ -21,6 +21,8 @@ class BackendModel:
     """Whether the field ``suffix`` is understood."""
     prefix_cache: bool = False
     """Whether a prompt that begins like the one before costs only what is new."""
+    whole_indents: bool = False
+    """Whether a prompt may end with the whole indentation of a line: its tokens never join with a word."""
     device: str = "unknown"
     """``cpu``, ``gpu`` or ``unknown``."""
     slots: int | None = None
@@ -77,6 +79,7 @@ def _model(entry: Mapping[str, object]) -> BackendModel:
         context_length=next(_context_lengths(entry), None),
         fim=entry.get("fim") is True,
         prefix_cache=entry.get("prefix_cache") is True,
+        whole_indents=entry.get("whole_indents") is True,
         device=DEVICES.get(str(entry.get("device")), "unknown"),
         slots=_positive(entry.get("slots")),
         extensions=_names(entry.get("extensions")),

@@ -238,6 +238,7 @@ class Connection:
             model.context_length,
             fim=templated or fim == "suffix" or (fim == "auto" and model.fim),
             line_start_fim=templated or "fim_middle" in model.extensions,
+            whole_indents=model.whole_indents,
             device=model.device,
             chars_per_token=self._chars_per_token.used or settings.context.chars_per_token,
             overrides=settings.context,

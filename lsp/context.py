@@ -58,13 +58,13 @@ def build_prompt(
         cut = line_cut(cursor.column, budget=style.prompt_chars, overhead=len(layout.head(anchor)))
     line_start = style.fim and style.line_start_fim
     above = layout.head(anchor) + layout.between(anchor, cursor.line)
-    typed, owed = _owe(lines[cursor.line][cut : cursor.column])
+    typed, owed = _owe(lines[cursor.line][cut : cursor.column], style)
     recut = None
     if size >= NEAR * style.prompt_chars:
         coming = window.coming(anchor)
         if anchor == cursor.line and not line_start:
             start = cut + line_step(style.prompt_chars)
-            recut = layout.head(anchor) + _owe(lines[cursor.line][start : cursor.column])[0]
+            recut = layout.head(anchor) + _owe(lines[cursor.line][start : cursor.column], style)[0]
         elif coming is not None:
             recut = layout.head(coming) + layout.between(coming, cursor.line)
     return Prompt(
@@ -147,14 +147,18 @@ class _Layout:
         return rest + "\n" + self.between(first, end)[:-1]
 
 
-def _owe(typed: str) -> tuple[str, str]:
+def _owe(typed: str, style: Style) -> tuple[str, str]:
     """Split off the last character of the typed part of a line if the answer should rather begin with it.
 
     The tokenizers of nearly all code models join one space with the word that follows it, in indentation too (eight
     spaces are seven and one that belongs to the word), and leave the last tab of an indentation to itself. After a
     prompt that ends otherwise the right token is an unlikely one: of 100 new lines in indented Python, SmolLM2-135M
     wrote 12 exactly this way, 3 with nothing split off, and none with all of the indentation split off.
+    CodeGen's has tokens for runs of blanks, which stay as they are; only a single space belongs to the word there.
     """
+    blanks = len(typed) - len(typed.rstrip(" \t"))
+    if style.whole_indents and (blanks > 1 or typed == "\t"):
+        return typed, ""
     if typed.endswith(" ") or (typed and not typed.strip()):
         return typed[:-1], typed[-1]
     return typed, ""

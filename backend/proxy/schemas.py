@@ -217,6 +217,7 @@ class Model(BaseModel):
     context_length: int
     fim: bool
     prefix_cache: bool
+    whole_indents: bool
     engine: str
     device: str
     slots: int

@@ -13,6 +13,7 @@ from .auth import Authenticator, Client
 from .completion import Emit, Source, Spent, complete
 from .engines.base import Engine, EngineError, Piece
 from .errors import NotFound
+from .indents import keeps_indents
 from .metrics import Metrics
 from .plan import Plan
 from .pulse import Beat, Pulse
@@ -43,6 +44,8 @@ class Service:
         self.vitals = Vitals(engine, settings, clock)
         self.pulse = Pulse(clock)
         self.metrics = Metrics()
+        self.whole_indents = False
+        """Whether a prompt may end with the whole indentation of a line, see ``keeps_indents``."""
         for name, help_text, value in (
             ("running", "Texts that are being generated.", lambda: self.slots.running),
             ("waiting", "Texts that wait for a slot.", lambda: self.slots.waiting),
@@ -111,7 +114,7 @@ class Service:
         watch = asyncio.create_task(
             self.vitals.run(
                 busy=lambda: self.slots.running >= self.slots.count,
-                loaded=lambda: self.slots.resize(self.engine.capabilities.slots),
+                loaded=self._loaded,
             )
         )
         try:
@@ -132,6 +135,10 @@ class Service:
         self.vitals.stop()
         self.turnstile.close()
         self.slots.close()
+
+    async def _loaded(self) -> None:
+        self.slots.resize(self.engine.capabilities.slots)
+        self.whole_indents = await keeps_indents(self.engine)
 
     def _note(self, spent: Spent, first_token: float | None, total: float) -> None:
         for kind, count in (

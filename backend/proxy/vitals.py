@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from .engines.base import Engine, EngineError
@@ -101,12 +101,12 @@ class Vitals:
         if not self._loaded or self._stopping:
             raise Unavailable(self.detail or "", retry_after=1, code=self.state)
 
-    async def run(self, *, busy: Callable[[], bool], loaded: Callable[[], None]) -> None:
-        """Load, then watch until cancelled. ``busy``: no slot is free; ``loaded`` is called once."""
+    async def run(self, *, busy: Callable[[], bool], loaded: Callable[[], Awaitable[None]]) -> None:
+        """Load, then watch until cancelled. ``busy``: no slot is free; ``loaded`` is awaited once."""
         try:
             await self._engine.start()
+            await loaded()
             self._loaded = True
-            loaded()
             await self._probe()
         except EngineError as error:
             self.load_failure = str(error)

@@ -23,6 +23,7 @@ async def test_models_tell_what_they_can_do() -> None:
         assert (model["context_length"], model["slots"], model["logprobs"]) == (777, 3, 2)
         assert model["fim"] is model["prefix_cache"] is True
         assert (model["engine"], model["device"]) == ("memory", "cpu")
+        assert model["whole_indents"] is True, "the memory engine's words hold no leading blank"
         assert set(model["extensions"]) == {"truncate", "top_k", "fim_middle", "warm"}
         assert model["aliases"] == ["codegen", "copilot-codex", "fastertransformer", "py-model"]
         assert model["limits"]["sequences"] == 64

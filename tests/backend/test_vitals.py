@@ -25,13 +25,17 @@ class Patient:
     busy: bool = False
 
 
+async def nothing() -> None:
+    """What is done once the engine has loaded."""
+
+
 @asynccontextmanager
 async def watched(engine: MemorySettings | None = None) -> AsyncIterator[Patient]:
     """It looks every few milliseconds of real time; what it looks at is the test's clock."""
     memory = MemoryEngine(engine)
     vitals = Vitals(memory, Settings(), lambda: patient.now, tick=0.002, probe_timeout=0.1)
     patient = Patient(vitals, memory)
-    task = asyncio.create_task(patient.vitals.run(busy=lambda: patient.busy, loaded=lambda: None))
+    task = asyncio.create_task(patient.vitals.run(busy=lambda: patient.busy, loaded=nothing))
     try:
         yield patient
     finally:
@@ -105,7 +109,7 @@ class BuggyEngine(MemoryEngine):
 async def test_a_bug_in_the_load_is_a_failed_load() -> None:
     """It must not look like a load that takes for ever."""
     vitals = Vitals(BuggyEngine(), Settings(), lambda: 0.0)
-    await vitals.run(busy=lambda: False, loaded=lambda: None)
+    await vitals.run(busy=lambda: False, loaded=nothing)
     assert (vitals.state, vitals.settled.is_set()) == ("failing", True)
     assert "ZeroDivisionError" in (vitals.load_failure or "")
 

@@ -17,6 +17,7 @@ OURS = {
     "device": "cpu",
     "slots": 2,
     "logprobs": 5,
+    "whole_indents": True,
     "extensions": ["truncate", "top_k", "fim_middle", "warm"],
     "limits": {"max_tokens": 512},
     "aliases": ["codegen", "py-model"],
@@ -37,6 +38,7 @@ def test_our_own_backend_tells_everything() -> None:
         prefix_cache=True,
         device="cpu",
         slots=2,
+        whole_indents=True,
         extensions=frozenset({"truncate", "top_k", "fim_middle", "warm"}),
         aliases=frozenset({"codegen", "py-model"}),
     )

@@ -106,6 +106,23 @@ def test_owed(text: str, end: str, owed: str) -> None:
     assert at_line_start.owed == owed
 
 
+@pytest.mark.parametrize(
+    ("text", "end", "owed"),
+    [
+        ("if x:\n    |", "\nif x:\n    ", ""),
+        ("if x:\n\t|", "\nif x:\n\t", ""),
+        ("if x:\n |\n", "\nif x:\n", " "),
+        ("x =  |", "\nx =  ", ""),
+        ("x = |", "\nx =", " "),
+    ],
+)
+def test_owed_where_runs_of_blanks_are_tokens(text: str, end: str, owed: str) -> None:
+    """Such a tokenizer joins only a single space with the word that follows: all other blanks stay."""
+    made = prompt(text, style=Style(whole_indents=True))
+    assert made.prefix.endswith(end)
+    assert made.owed == owed
+
+
 def test_line_ends() -> None:
     r"""A document with CRLF, or with lone CR, becomes a prompt with ``\n`` on either side of the cursor."""
     made = prompt("a = 1\r\nb =|\r\nc = 3\r\n", style=FIM)

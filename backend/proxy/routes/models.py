@@ -49,6 +49,7 @@ def _card(service: Service, kind: Literal["model", "engine"]) -> dict[str, Any]:
         "context_length": can.context_length,
         "fim": can.fim,
         "prefix_cache": can.prefix_cache,
+        "whole_indents": service.whole_indents,
         "engine": can.engine,
         "device": can.device,
         "slots": can.slots,
