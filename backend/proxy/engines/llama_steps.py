@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .base import EngineError, Generation, Piece, Sampling, TokenLogprob
+from .detokenizer import spelt
 from .llama_wire import Ended, LlamaWire, TokenScore, sampling_fields
 
 _FORCED = 10_000.0  # a bias that no logit comes near
@@ -100,13 +101,5 @@ def _fields(sampling: Sampling, drawn: Sequence[int], number: int) -> Mapping[st
 
 
 def _logprob(score: TokenScore, alternatives: int) -> TokenLogprob:
-    top = tuple((_spelt(token), min(0.0, logprob)) for token, logprob in score.top[:alternatives])
-    return TokenLogprob(_spelt(score.raw), min(0.0, score.logprob), top)
-
-
-def _spelt(token: bytes) -> str:
-    r"""A token's text; a part of a character is spelt as OpenAI does: ``bytes:\xe2\x80``."""
-    try:
-        return token.decode()
-    except UnicodeDecodeError:
-        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token)
+    top = tuple((spelt(token), min(0.0, logprob)) for token, logprob in score.top[:alternatives])
+    return TokenLogprob(spelt(score.raw), min(0.0, score.logprob), top)
