@@ -2,8 +2,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TRITON ?= .triton
 
-.PHONY: setup demo test check format bench picture settings clean
+.PHONY: setup demo triton test check format bench picture settings clean
 
 setup: $(STAMP)
 
@@ -14,7 +15,12 @@ $(STAMP): pyproject.toml scripts/setup.sh
 demo: setup
 	@$(BIN)/pilotfish demo $(FILE)
 
+# A real Triton server for the tests, where one can be had; elsewhere those that need it are skipped and say why.
+triton:
+	sh scripts/triton.sh $(TRITON)
+
 test: setup
+	@sh scripts/triton.sh $(TRITON) || echo "continuing without Triton" >&2
 	$(BIN)/pytest $(ARGS)
 
 check: setup
