@@ -9,7 +9,7 @@ import pytest
 from harness.conduct import assert_answered_once
 from harness.editor import INLINE, Editor
 from harness.environment import isolated
-from harness.lsp_client import LspClient
+from harness.lsp_client import Handler, LspClient
 from harness.processes import MockBackend
 from harness.programs import language_server
 
@@ -28,11 +28,13 @@ class OpenEditor(Protocol):
         arguments: Sequence[str] = (),
         backend_url: str | None = "mock",
         ready: bool = True,
+        handlers: Mapping[str, Handler] | None = None,
     ) -> Awaitable[Editor]:
         """Start `pilotfish` in front of the mock and initialize it.
 
         `options` are merged into initializationOptions (prefetch is off), `environment` adds variables,
         `backend_url` None leaves the URL unset, `ready` waits until the server has found the backend.
+        `handlers` answer the server's requests, its very first too.
         """
 
 
@@ -73,11 +75,11 @@ async def open_editor(mock: MockBackend, workspace: Path, tmp_path: Path) -> Asy
         arguments: Sequence[str] = (),
         backend_url: str | None = "mock",
         ready: bool = True,
+        handlers: Mapping[str, Handler] | None = None,
     ) -> Editor:
-        # Until the server is on this branch.
-        pytest.importorskip("pilotfish.lsp.server", exc_type=ImportError)
         env = isolated(tmp_path / "home", **(environment or {}))
         client = await LspClient.start([*language_server(), *arguments], env=env, cwd=workspace)
+        client.handlers.update(handlers or {})
         editor = Editor(client, workspace)
         editors.append(editor)
         url = mock.url if backend_url == "mock" else backend_url

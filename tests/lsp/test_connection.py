@@ -527,8 +527,8 @@ async def test_a_client_that_cannot_ask_means_no(open_editor: OpenEditor, tmp_pa
         ready=False,
         capabilities={**INLINE, "window": {"workDoneProgress": True}},
         environment={STATE_DIRECTORY: str(tmp_path / "state")},
+        handlers={"window/showMessageRequest": cannot},
     )
-    editor.client.handlers["window/showMessageRequest"] = cannot
     await editor.client.wait_for(
         lambda: bool(editor.client.received("window/showMessage")), what="the message", deadline=60
     )
