@@ -117,6 +117,7 @@ def _generation(plan: Plan, fitted: Fit, tokens: Sequence[int], place: int) -> G
         suffix=fitted.suffix,
         middle=fitted.middle,
         logprobs=0 if plan.ranked and plan.logprobs is None else plan.logprobs,
+        stops=plan.stops,
     )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .engines.base import EngineError, EngineRefusal, EngineTimeout, EngineUnavailable
+from .engines.base import EngineBusy, EngineError, EngineRefusal, EngineTimeout, EngineUnavailable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response
@@ -129,6 +129,8 @@ def from_engine(error: EngineError) -> ApiError:
     """What a client is told about an engine's error."""
     if isinstance(error, EngineRefusal):
         return BadRequest(str(error), param=error.field, code="unsupported_value")
+    if isinstance(error, EngineBusy):
+        return TooManyRequests(f"The engine is busy: {error}", retry_after=1, code="engine_busy")
     log.warning("engine: %s: %s", type(error).__name__, error)
     if isinstance(error, EngineUnavailable):
         return Unavailable(f"The engine is not available: {error}", retry_after=1, code="engine_unavailable")

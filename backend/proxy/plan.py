@@ -11,6 +11,11 @@ from .settings import Limits
 DEFAULT_MAX_TOKENS = 16
 _SEEDS = 2**31  # engines take 32-bit seeds, and some read the highest ones as "random"
 
+_LOGPROBS_LIMITS = {
+    None: "this engine has no log-probabilities",
+    0: "this engine has the chosen tokens' log-probabilities only; logprobs 0 asks for these",
+}
+
 Prompt = str | tuple[int, ...]
 
 
@@ -77,11 +82,15 @@ def _check(plan: Plan, can: Capabilities, limits: Limits) -> None:
         (plan.middle != "" and plan.suffix is None, "fim_middle", "needs a suffix"),
         (plan.best_of < plan.n, "best_of", "must not be less than n"),
         (plan.ranked and plan.stream, "best_of", "a stream can't wait for the best; best_of must equal n"),
-        (plan.ranked and not can.logprobs, "best_of", "needs log-probabilities, which this engine has not"),
         (
-            plan.logprobs is not None and plan.logprobs > can.logprobs - (can.logprobs == 0),
+            plan.ranked and can.logprobs is None,
+            "best_of",
+            "needs log-probabilities, which this engine has not",
+        ),
+        (
+            plan.logprobs is not None and (can.logprobs is None or plan.logprobs > can.logprobs),
             "logprobs",
-            f"at most {can.logprobs}" if can.logprobs else "this engine has no log-probabilities",
+            _LOGPROBS_LIMITS.get(can.logprobs, f"at most {can.logprobs}"),
         ),
         (
             plan.logprobs is not None and plan.echo,

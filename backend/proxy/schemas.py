@@ -203,7 +203,7 @@ class ModelLimits(BaseModel):
     n: int
     best_of: int
     sequences: int
-    logprobs: int
+    logprobs: int | None
     body_bytes: int
 
 
@@ -221,7 +221,7 @@ class Model(BaseModel):
     engine: str
     device: str
     slots: int
-    logprobs: int
+    logprobs: int | None
     extensions: list[str]
     limits: ModelLimits
     aliases: list[str]

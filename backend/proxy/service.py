@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .auth import Authenticator, Client
 from .completion import Emit, Source, Spent, complete
-from .engines.base import Engine, EngineError, Piece
+from .engines.base import Engine, EngineBusy, EngineError, EngineRefusal, Piece
 from .errors import NotFound
 from .indents import keeps_indents
 from .metrics import Metrics
@@ -160,4 +160,5 @@ class Service:
 
     def _note_failure(self, error: EngineError) -> None:
         self.metrics.engine_errors.labels(type(error).__name__).inc()
-        self.vitals.suspect()
+        if not isinstance(error, EngineBusy | EngineRefusal):
+            self.vitals.suspect()

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from .engines.base import Engine, EngineError
+from .engines.base import Engine, EngineBusy, EngineError, Waiting
 from .errors import Unavailable
 from .settings import Settings
 
@@ -66,7 +66,7 @@ class Vitals:
             case "ready":
                 return None
             case "loading":
-                return "The engine is loading its model."
+                return self._waits_for() or "The engine is loading its model."
             case "stopping":
                 return "The server is stopping."
             case "failing":
@@ -124,6 +124,9 @@ class Vitals:
             if self._due() and not busy():
                 await self._probe()
 
+    def _waits_for(self) -> str | None:
+        return self._engine.waits_for if isinstance(self._engine, Waiting) else None
+
     def _due(self) -> bool:
         if self._suspected or self.proof_age is None or self.state == "failing":
             return self._clock() - self._asked >= _RETRY
@@ -136,6 +139,8 @@ class Vitals:
                 await self._engine.probe()
         except TimeoutError:
             self._fail("The engine did not answer a probe.")
+        except EngineBusy:
+            pass  # it lives, but that is no token: what others make it say does not count here
         except EngineError as error:
             self._fail(f"The engine failed a probe: {error}")
         except Exception as error:  # noqa: BLE001 (it must not end the watch)

@@ -84,6 +84,8 @@ class EngineContract:
 
     long_prompt = 1500
     """Tokens of a prompt whose prefill takes longer than half a second, within the context."""
+    streams = True
+    """Whether the first token comes before the last; an engine that gives the whole text at once says False."""
     free_within = 0.25
     """Seconds from a cancel until the slot serves another request, over what that request costs when idle."""
 
@@ -107,7 +109,7 @@ class EngineContract:
         assert can.context_length >= 256
         assert can.vocab_size > 0
         assert can.slots >= 2, "the contract needs two slots"
-        assert can.logprobs >= 0
+        assert can.logprobs is None or can.logprobs >= 0
 
     @pytest.mark.parametrize("text", TEXTS)
     async def test_texts_survive_the_round_trip(self, engine: Engine, text: str) -> None:
@@ -195,12 +197,14 @@ class EngineContract:
 
     async def test_logprobs_are_true_or_refused(self, engine: Engine) -> None:
         """One for each token, none above 0, best first; the greedy token is the likeliest."""
-        if engine.capabilities.logprobs == 0:
+        most = engine.capabilities.logprobs
+        prompt = await self.prompt(engine)
+        if most is None or most < 2:
             with pytest.raises(EngineRefusal) as refusal:
-                await collect(engine, Generation(await self.prompt(engine), 4, GREEDY, logprobs=1))
+                await collect(engine, Generation(prompt, 4, GREEDY, logprobs=0 if most is None else most + 1))
             assert refusal.value.field == "logprobs"
             return
-        out = await collect(engine, Generation(await self.prompt(engine), 6, GREEDY, logprobs=2))
+        out = await collect(engine, Generation(prompt, 6, GREEDY, logprobs=2))
         assert len(out.logprobs) == out.tokens > 0
         for chosen in out.logprobs:
             values = [value for _, value in chosen.top]
@@ -212,19 +216,20 @@ class EngineContract:
 
     async def test_logprobs_zero_gives_the_chosen_token_only(self, engine: Engine) -> None:
         """0 asks for the chosen token's log-probability and no alternatives; none at all unless asked for."""
-        if engine.capabilities.logprobs == 0:
-            pytest.skip("this engine has no log-probabilities")
+        if engine.capabilities.logprobs is None:
+            return  # refused: see above
         generation = Generation(await self.prompt(engine), 3, GREEDY, logprobs=0)
         out = await collect(engine, generation)
-        assert len(out.logprobs) == out.tokens
-        assert all(logprob.top == () or len(logprob.top) == 0 for logprob in out.logprobs)
+        assert len(out.logprobs) == out.tokens > 0
+        assert all(logprob.logprob <= 0 and len(logprob.top) == 0 for logprob in out.logprobs)
         assert (await collect(engine, replace(generation, logprobs=None))).logprobs == []
 
     async def test_logprobs_do_not_depend_on_sampling(self, engine: Engine) -> None:
-        """They are the model's, before temperature, bias and penalties."""
-        if engine.capabilities.logprobs == 0:
-            pytest.skip("this engine has no log-probabilities")
+        """They are the model's, before temperature, bias and penalties; what can't be told so is refused."""
+        most = engine.capabilities.logprobs
         prompt = await self.prompt(engine)
+        if most is None or most < 2:
+            return  # without alternatives there is nothing that two samplings share
         greedy = await collect(engine, Generation(prompt, 1, GREEDY, logprobs=2))
         hot = await collect(engine, Generation(prompt, 1, Sampling(temperature=2.0, seed=1), logprobs=2))
         ours, theirs = greedy.logprobs[0].top, hot.logprobs[0].top
@@ -246,10 +251,25 @@ class EngineContract:
         prompt = await self.prompt(engine)
         out = await collect(engine, Generation(prompt, 1, GREEDY))
         (banned, *_) = await engine.tokenize(out.text)
-        other = await collect(
-            engine, Generation(prompt, 1, Sampling(temperature=0.0, logit_bias={banned: -100.0}))
-        )
-        assert other.text != out.text
+        biased = Sampling(temperature=0.0, logit_bias={banned: -100.0})
+        assert (await collect(engine, Generation(prompt, 1, biased))).text != out.text
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("logit_bias", {5: 1.5}), ("presence_penalty", 0.5), ("frequency_penalty", 0.5)],
+    )
+    async def test_what_bends_the_logits_is_done_or_refused(
+        self, engine: Engine, field: str, value: object
+    ) -> None:
+        """An engine that can't do it names the field; it never ignores it."""
+        sampling = replace(GREEDY, **{field: value})  # type: ignore[arg-type]
+        generation = Generation(await self.prompt(engine), 2, sampling)
+        refused: str | None = None
+        try:
+            await collect(engine, generation)
+        except EngineRefusal as refusal:
+            refused = refusal.field
+        assert refused in {None, field}
 
     async def test_slots_run_at_once(self, engine: Engine) -> None:
         """As many generations as there are slots give their first token before any has ended."""
@@ -290,11 +310,11 @@ class EngineContract:
             asyncio.create_task(self._occupy(engine, f"{phase}{i}", phase, event))
             for i, event in enumerate(arrived)
         ]
-        if phase == "decode":
+        if phase == "decode" and self.streams:
             async with asyncio.timeout(20):
                 await asyncio.gather(*(event.wait() for event in arrived))
         else:
-            await asyncio.sleep(0.1)  # a prefill of half a second is on its way by now
+            await asyncio.sleep(0.1)  # half a second's work is on its way by now
         waiting = asyncio.create_task(collect(engine, small))
         await asyncio.sleep(0.05)
         assert not any(task.done() for task in tasks), (

@@ -188,13 +188,27 @@ async def test_the_engine_gets_what_was_asked() -> None:
 
 async def test_what_an_engine_refuses_names_the_field() -> None:
     """A model that can't fill in the middle; log-probabilities that an engine does not have."""
-    async with proxy(fim=False, logprobs=0) as made:
+    async with proxy(fim=False, logprobs=None) as made:
         for field, value in (("suffix", "x"), ("logprobs", 1), ("best_of", 3)):
             answer = await made.ask(prompt="x", **{field: value})
             assert answer.status_code == 400
             assert error_of(answer)["param"] == field
         await made.complete(prompt="x", suffix=None, logprobs=None, best_of=1)
         await made.complete(prompt="x", suffix="")
+
+
+async def test_chosen_tokens_logprobs_may_be_all_there_is() -> None:
+    """An engine without alternatives gives the chosen tokens' values, ranks by them, and refuses more."""
+    async with proxy(logprobs=0) as made:
+        (choice,) = (await made.complete(prompt="x", temperature=0, logprobs=0))["choices"]
+        assert len(choice["logprobs"]["token_logprobs"]) == len(choice["logprobs"]["tokens"]) > 0
+        assert not any(choice["logprobs"]["top_logprobs"])
+        await made.complete(prompt="x", best_of=3)
+        answer = await made.ask(prompt="x", logprobs=1)
+        assert answer.status_code == 400
+        assert "logprobs 0" in error_of(answer)["message"]
+        (model,) = (await made.http.get("/v1/models")).json()["data"]
+        assert (model["logprobs"], model["limits"]["best_of"]) == (0, 20)
 
 
 async def test_context_overflow() -> None:
@@ -256,6 +270,7 @@ async def test_copilots_extras_are_dropped_on_its_path_only() -> None:
     [
         ("error", 500, "engine_error"),
         ("unavailable", 503, "engine_unavailable"),
+        ("busy", 429, "engine_busy"),
         ("timeout", 504, "engine_timeout"),
         ("bug", 500, "internal_error"),
     ],
@@ -268,7 +283,7 @@ async def test_a_failing_engine_is_never_a_200(kind: str, status: int, code: str
         answer = await made.ask(prompt="x", stream=stream)
         assert answer.status_code == status
         assert error_of(answer)["code"] == code
-        assert ("retry-after" in answer.headers) == (status == 503)
+        assert ("retry-after" in answer.headers) == (status in {429, 503})
 
 
 async def test_one_failing_text_ends_the_others() -> None:

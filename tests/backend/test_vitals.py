@@ -56,6 +56,25 @@ async def test_loading_then_ready() -> None:
         patient.vitals.require_loaded()
 
 
+async def test_a_long_wait_says_for_what() -> None:
+    """An engine that waits for another server names it."""
+    async with watched(MemorySettings(load_seconds=5, waits_for="No Triton answers at x:8001.")) as patient:
+        await asyncio.sleep(0.01)
+        assert patient.vitals.detail == "No Triton answers at x:8001."
+
+
+async def test_a_busy_engine_is_neither_proof_nor_trouble() -> None:
+    """A probe that found the queue full changes nothing; without any token the engine is not ready for long."""
+    async with watched() as patient:
+        await until(lambda: patient.vitals.state == "ready")
+        patient.engine.failure = Failure("busy")
+        patient.now = 7.0
+        await until(lambda: patient.engine.probes >= 2)
+        states = [patient.vitals.state]
+        patient.now = 11.0
+        assert [*states, patient.vitals.state] == ["ready", "failing"]
+
+
 async def test_a_failed_load_is_final_and_says_why() -> None:
     """The message is the engine's."""
     async with watched(MemorySettings(load_failure="x.gguf is damaged")) as patient:

@@ -5,7 +5,7 @@ Every engine, the in-memory one of the unit tests included, passes ``tests/backe
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length"]
 Device = Literal["cpu", "gpu"]
@@ -17,6 +17,10 @@ class EngineError(Exception):
 
 class EngineUnavailable(EngineError):
     """The engine is not running, still loading, or does not answer."""
+
+
+class EngineBusy(EngineError):
+    """The engine has more waiting requests than it takes; it lives."""
 
 
 class EngineTimeout(EngineError):
@@ -53,8 +57,8 @@ class Capabilities:
     """Whether ``suffix`` and ``middle`` are understood."""
     prefix_cache: bool = False
     """Whether a prompt that starts like the one before costs only its new tokens."""
-    logprobs: int = 0
-    """How many alternatives a token can be given; 0: no log-probabilities at all."""
+    logprobs: int | None = None
+    """How many alternatives a token can be given; 0: its own log-probability only; None: not even that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class Generation:
     """Token ids that stand after the middle token, so that they are continued (line-start FIM)."""
     logprobs: int | None = None
     """None: none; 0: the chosen token's; k: the k most likely ones' too."""
+    stops: Sequence[str] = ()
+    """Where the caller stops reading. An engine may end once the generated text holds one of them, or not care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +166,14 @@ class Engine(Protocol):
 
     async def probe(self) -> None:
         """Make the model produce one real token without disturbing a warm slot, or raise ``EngineError``."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """An engine whose ``start`` may wait long for something, and that says for what."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """A sentence for people; None: for nothing in particular."""
         ...

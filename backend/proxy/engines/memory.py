@@ -18,6 +18,7 @@ from typing import Literal, NoReturn
 
 from .base import (
     Capabilities,
+    EngineBusy,
     EngineError,
     EngineRefusal,
     EngineTimeout,
@@ -60,7 +61,7 @@ _PREFILL_STEP = 64  # tokens between two looks at whether anybody still wants th
 class Failure:
     """What goes wrong in a generation, after how many generated tokens."""
 
-    kind: Literal["error", "unavailable", "timeout", "hang", "bug"]
+    kind: Literal["error", "unavailable", "busy", "timeout", "hang", "bug"]
     after: int = 0
 
 
@@ -81,7 +82,8 @@ class MemorySettings:
     context_length: int = 2048
     slots: int = 2
     fim: bool = True
-    logprobs: int = 5
+    logprobs: int | None = 5
+    """As in ``Capabilities``."""
     script: str | Callable[[str], str] | None = None
     """The likeliest continuation, or a function of the prompt's text that gives it; None: endless words."""
     load_seconds: float = 0.0
@@ -91,6 +93,8 @@ class MemorySettings:
     """Per generated token."""
     load_failure: str | None = None
     """The message with which ``start`` fails."""
+    waits_for: str | None = None
+    """What it says while it loads."""
 
 
 class MemoryEngine:
@@ -126,6 +130,11 @@ class MemoryEngine:
             prefix_cache=True,
             logprobs=s.logprobs,
         )
+
+    @property
+    def waits_for(self) -> str | None:
+        """See ``Waiting``."""
+        return self.settings.waits_for
 
     async def start(self) -> None:
         """Wait as long as a model would take to load."""
@@ -236,8 +245,9 @@ class MemoryEngine:
     def _refuse(self, generation: Generation) -> None:
         if generation.suffix is not None and not self.settings.fim:
             raise EngineRefusal("this model can't fill in the middle", field="suffix")
-        if generation.logprobs is not None and generation.logprobs > self.settings.logprobs:
-            raise EngineRefusal(f"at most {self.settings.logprobs} log-probabilities", field="logprobs")
+        wanted, most = generation.logprobs, self.settings.logprobs
+        if wanted is not None and (most is None or wanted > most):
+            raise EngineRefusal(f"at most {most} alternatives, or none at all", field="logprobs")
         if _prompt_tokens(generation) + generation.max_tokens > self.settings.context_length:
             raise EngineRefusal("prompt and completion don't fit the context", field="prompt")
 
@@ -341,6 +351,8 @@ async def _fail(failure: Failure) -> NoReturn:
             raise EngineError("the memory engine was told to fail")
         case "unavailable":
             raise EngineUnavailable("the memory engine was told to be away")
+        case "busy":
+            raise EngineBusy("the memory engine was told to be overrun")
         case "timeout":
             raise EngineTimeout("the memory engine was told to be late")
         case "bug":

@@ -41,6 +41,7 @@ async def engines(service: TheService, _: TheClient) -> dict[str, Any]:
 
 def _card(service: Service, kind: Literal["model", "engine"]) -> dict[str, Any]:
     can, limits = service.engine.capabilities, service.settings.limits
+    logprobs = None if can.logprobs is None else min(MOST_LOGPROBS, can.logprobs)
     return {
         "id": can.model,
         "object": kind,
@@ -53,15 +54,15 @@ def _card(service: Service, kind: Literal["model", "engine"]) -> dict[str, Any]:
         "engine": can.engine,
         "device": can.device,
         "slots": can.slots,
-        "logprobs": min(MOST_LOGPROBS, can.logprobs),
+        "logprobs": logprobs,
         "extensions": [*_EXTENSIONS, *(_SUFFIX_EXTENSIONS if can.fim else ())],
         "limits": {
             "max_prompt_tokens": can.context_length - 1,
             "stop": MOST_STOPS,
             "n": MOST_TEXTS,
-            "best_of": MOST_TEXTS if can.logprobs else 1,
+            "best_of": 1 if logprobs is None else MOST_TEXTS,
             "sequences": limits.sequences,
-            "logprobs": min(MOST_LOGPROBS, can.logprobs),
+            "logprobs": logprobs,
             "body_bytes": limits.body_bytes,
         },
         "aliases": list(service.settings.aliases),
