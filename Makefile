@@ -3,8 +3,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON ?= .triton
+TRAIN_VENV ?= .venv-train
+TRAIN_STAMP := $(TRAIN_VENV)/.installed
 
-.PHONY: setup demo triton test check format bench picture settings clean
+.PHONY: setup demo triton test test-train check format bench picture settings clean
 
 setup: $(STAMP)
 
@@ -22,6 +24,14 @@ triton:
 test: setup
 	@sh scripts/triton.sh $(TRITON) || echo "continuing without Triton" >&2
 	$(BIN)/pytest $(ARGS)
+
+# What needs torch and transformers; pinned and heavy, so in an environment of its own.
+test-train: $(TRAIN_STAMP)
+	$(TRAIN_VENV)/bin/python -m pytest tests/train $(ARGS)
+
+$(TRAIN_STAMP): pyproject.toml scripts/setup-train.sh
+	sh scripts/setup-train.sh $(TRAIN_VENV)
+	@touch $(TRAIN_STAMP)
 
 check: setup
 	$(BIN)/ruff format --check .

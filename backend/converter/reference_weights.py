@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .architecture import Architecture
 from .problems import ConvertError
 from .reference import Sizes
 
@@ -21,6 +22,24 @@ _PARTS = {"q_proj": 0, "v_proj": 1, "k_proj": 2}
 """The order within each shard of CodeGen's qkv_proj (``modeling_codegen.py``: query, value, key)."""
 _THIRDS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
 """The order within FasterTransformer's query_key_value."""
+
+
+def sizes_of(architecture: Architecture) -> Sizes:
+    """What the forward pass must know of a model."""
+    return Sizes(
+        layers=architecture.layers,
+        heads=architecture.heads,
+        head_dim=architecture.head_dim,
+        rotary_dim=architecture.rotary_dim,
+        rows=architecture.rows,
+        eps=architecture.eps,
+    )
+
+
+def checkpoint_weights(checkpoint: "Tensors", architecture: Architecture) -> "HuggingFaceWeights":
+    """The weights of an open checkpoint."""
+    mp = architecture.mp if architecture.family == "codegen" else 0
+    return HuggingFaceWeights(checkpoint, sizes_of(architecture), mp)
 
 
 class Tensors(Protocol):
