@@ -1,6 +1,7 @@
 """A model from the Hugging Face hub; hash and size are those that the hub tells, a cut download goes on later."""
 
 import errno
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from .progress import Progress
 from .store import sha256_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_GIT_BLOB = re.compile(r"[0-9a-f]{40}")
 
 
 class _CountedFile(io.FileIO):
@@ -37,12 +39,14 @@ def fetch_hub(
     *,
     check_room: Callable[[int], None] = lambda _: None,
     endpoint: str | None = None,
+    small: bool = False,
 ) -> Fetched:
-    """Download the file to ``partial(sha256)``, going on where an earlier attempt was cut.
+    """Download the file to ``partial(hash)``, going on where an earlier attempt was cut.
 
     ``check_room`` is called with the bytes that are still to come. ``endpoint`` None: what ``huggingface_hub`` finds
-    in its own settings; likewise the token. Raises ``OfflineError``, ``NoSpaceError``, ``WrongHashError`` or
-    ``PullError``.
+    in its own settings; likewise the token. ``small``: the file may be one that git itself keeps, such as a
+    configuration, of which the hub tells git's SHA-1 instead of a sha256. Raises ``OfflineError``, ``NoSpaceError``,
+    ``WrongHashError`` or ``PullError``.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
@@ -50,15 +54,16 @@ def fetch_hub(
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
-    with _explained(source):
+    with explained(f"{source.repository}/{source.file}", source):
         url = hf_hub_url(source.repository, source.file, revision=source.revision, endpoint=endpoint)
         promised = get_hf_file_metadata(url, endpoint=endpoint)
-    sha256, size = promised.etag or "", promised.size
-    if not _SHA256.fullmatch(sha256) or size is None:
+    told, size = promised.etag or "", promised.size
+    known = _SHA256.fullmatch(told) or (small and _GIT_BLOB.fullmatch(told))
+    if not known or size is None:
         raise PullError(
             f"The hub tells no sha256 of {source.file} in {source.repository}, so it was not downloaded."
         )
-    path = partial(sha256)
+    path = partial(told)
     have = path.stat().st_size if path.exists() else 0
     if have > size:
         path.unlink()
@@ -69,22 +74,34 @@ def fetch_hub(
     headers = build_hf_headers()
     if urlsplit(promised.location).netloc != urlsplit(url).netloc:
         headers.pop("authorization", None)  # the token is for the hub, not for where it sends us
-    with _explained(source), _CountedFile(path, progress) as file:
+    with (
+        explained(f"{source.repository}/{source.file}", source),
+        _CountedFile(path, progress) as file,
+    ):
         http_get(promised.location, file, resume_size=have, headers=headers, expected_size=size)
-    if sha256_of(path) != sha256:
+    sha256 = sha256_of(path)
+    if told != (sha256 if _SHA256.fullmatch(told) else git_blob(path)):
         path.unlink()
         raise WrongHashError(
-            f"{source.file} came damaged (its sha256 is not {sha256}). It was deleted; pull again."
+            f"{source.file} came damaged (its hash is not {told}). It was deleted; pull again."
         )
     return Fetched(path, sha256)
 
 
+def git_blob(path: Path) -> str:
+    """The SHA-1 under which git keeps a file: of its length and its bytes."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 @contextmanager
-def _explained(source: HubSource) -> Iterator[None]:
-    """Map the errors of ``huggingface_hub`` and of the HTTP library under it."""
+def explained(where: str, source: HubSource) -> Iterator[None]:
+    """Map the errors of ``huggingface_hub`` and of the HTTP library under it; ``where`` is what was asked for."""
     from huggingface_hub import errors
 
-    where = f"{source.repository}/{source.file}"
     try:
         yield
     except errors.OfflineModeIsEnabled as error:
