@@ -49,6 +49,10 @@ class _Form:
     source: tuple[str, ...]
     transposed: bool = False
 
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The axes' sizes."""
+        return tuple(sizes[axis] for axis in self.axes)
+
 
 _TOP = (  # V rows of the vocabulary, H hidden
     _Form("model.wte.bin", "VH", ("wte.weight",)),
@@ -83,11 +87,17 @@ def padded_rows(rows: int, gpus: int) -> int:
 
 def layout_files(architecture: Architecture, gpus: int, rows: int) -> list[FileSpec]:
     """Every file for ``gpus`` ranks with a vocabulary of ``rows``: 5 + layers · (3 + 5 · gpus)."""
-    files = [spec for form in _TOP for spec in _files(form, form.path, "", architecture, gpus, rows)]
+    sizes = {
+        "V": rows,
+        "H": architecture.hidden,
+        "3": 3,
+        "h": architecture.hidden // gpus,
+        "i": architecture.inter // gpus,
+    }
+    files = [FileSpec(form.path, form.shape(sizes), form.source) for form in _TOP]
     for layer in range(architecture.layers):
         for form in _LAYER:
-            path = f"model.layers.{layer}.{form.path}"
-            files += _files(form, path, f"h.{layer}.", architecture, gpus, rows)
+            files += _layer_files(form, layer, form.shape(sizes), gpus)
     return files
 
 
@@ -107,21 +117,12 @@ def check_gpus(architecture: Architecture, gpus: int) -> list[Problem]:
     ]
 
 
-def _files(
-    form: _Form, path: str, prefix: str, architecture: Architecture, gpus: int, rows: int
-) -> list[FileSpec]:
-    sizes = {
-        "V": rows,
-        "H": architecture.hidden,
-        "3": 3,
-        "h": architecture.hidden // gpus,
-        "i": architecture.inter // gpus,
-    }
-    shape = tuple(sizes[axis] for axis in form.axes)
-    source = tuple(prefix + name for name in form.source)
+def _layer_files(form: _Form, layer: int, shape: tuple[int, ...], gpus: int) -> list[FileSpec]:
+    path = f"model.layers.{layer}.{form.path}"
+    source = tuple(f"h.{layer}.{name}" for name in form.source)
     split = next((axis for axis, name in enumerate(form.axes) if name.islower()), None)
     if split is None:
-        return [FileSpec(path if not prefix else f"{path}.bin", shape, source, form.transposed)]
+        return [FileSpec(f"{path}.bin", shape, source, form.transposed)]
     return [
         FileSpec(f"{path}.{rank}.bin", shape, source, form.transposed, split, rank) for rank in range(gpus)
     ]

@@ -32,7 +32,7 @@ class Manifest:
     """``fastertransformer``, ``ctranslate2``, or ``gptj`` (transformers' own layout)."""
     source: str = ""
     """The checkpoint's name; not its path, since a repository travels."""
-    architecture: Architecture = Architecture()
+    architecture: Architecture = field(default_factory=Architecture)
     """As the checkpoint has it; ``mp`` is the number of slices that its fused projection was read with."""
     rows: int = 0
     """Of the vocabulary as they were written, padded ones included."""
