@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from pilotfish.backend.proxy.app import create_app
 from pilotfish.backend.proxy.bind import listen
+from pilotfish.backend.proxy.engines.base import Engine
 from pilotfish.backend.proxy.engines.memory import MemoryEngine, MemorySettings
 from pilotfish.backend.proxy.serve import ServeOptions, _uvicorn
 from pilotfish.backend.proxy.service import Service
@@ -22,11 +23,10 @@ COMPLETIONS = "/v1/completions"
 
 
 @dataclass
-class Proxy:
-    """An application, its engine, and a client that talks to it."""
+class Front:
+    """An application, and a client that talks to it."""
 
     app: FastAPI
-    engine: MemoryEngine
     http: httpx.AsyncClient
     url: str = "http://localhost"
     headers: dict[str, str] = field(default_factory=dict)
@@ -64,6 +64,13 @@ class Proxy:
         return [json.loads(event) for event in events]
 
 
+@dataclass
+class Proxy(Front):
+    """The same, and the in-memory engine behind it."""
+
+    engine: MemoryEngine = field(kw_only=True)
+
+
 def read_sse(text: str) -> list[str]:
     """The data of each event; every line must be one."""
     *events, rest = text.split("\n\n")
@@ -98,7 +105,7 @@ async def proxy(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
     ):
-        made = Proxy(app, memory, http)
+        made = Proxy(app, http, engine=memory)
         if load:
             await until(lambda: made.service.vitals.state == "ready")
         yield made
@@ -110,21 +117,31 @@ async def served(
 ) -> AsyncIterator[Proxy]:
     """The same behind a real server on a free port."""
     memory = MemoryEngine(MemorySettings(**engine))
-    app = create_app(settings or Settings(), memory)
+    async with serving(settings or Settings(), memory, options) as front:
+        made = Proxy(front.app, front.http, front.url, engine=memory)
+        await until(lambda: made.service.vitals.state == "ready")
+        yield made
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, engine: Engine, options: ServeOptions | None = None
+) -> AsyncIterator[Front]:
+    """An application around any engine, behind a real server on a free port; it may still be loading."""
+    app = create_app(settings, engine)
     server = _uvicorn(app, options or ServeOptions())
     with listen("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         limits = httpx.Limits(max_connections=None)
         try:
             async with httpx.AsyncClient(base_url=url, trust_env=False, limits=limits, timeout=30) as http:
-                made = Proxy(app, memory, http, url)
-                await until(lambda: server.started and made.service.vitals.state == "ready")
-                yield made
+                await until(lambda: server.started)
+                yield Front(app, http, url)
         finally:
             server.should_exit = True
             with contextlib.suppress(asyncio.CancelledError):
-                await serving
+                await task
 
 
 async def until(condition: Callable[[], object], *, deadline: float = 10.0) -> None:

@@ -54,6 +54,8 @@ class TritonPythonModel:
 class Run:
     """One request: its inputs, and how many tokens it has got."""
 
+    count = 0
+
     def __init__(self, request: Any, script: Json, note: Callable[..., None]) -> None:
         self.request, self.script, self.note = request, script, note
         self.id = request.request_id()
@@ -63,14 +65,18 @@ class Run:
         if script["end_after"] is not None:
             self.wanted = min(self.wanted, script["end_after"])
         self.done, self.ended = 0, False
+        self.sent: list[float] = []
         self.cancelled: Callable[[], bool] = request.is_cancelled
-        note("request", id=self.id, inputs={name: describe(value) for name, value in self.inputs.items()})
+        Run.count += 1
+        self.serial = Run.count
+        inputs = {name: describe(value) for name, value in self.inputs.items()}
+        note("request", serial=self.serial, id=self.id, inputs=inputs)
 
     def end(self, how: str) -> None:
         """Record the end, once."""
         if not self.ended:
             self.ended = True
-            self.note("end", id=self.id, how=how, tokens=self.done)
+            self.note("end", serial=self.serial, id=self.id, how=how, tokens=self.done, sent=self.sent)
 
     def fault(self) -> str | None:
         """The fault that is due now, if any."""
@@ -159,6 +165,7 @@ def stream(run: Run) -> None:
             return
         pause_all([run], run.script["seconds_per_token"], run.script)
         run.done += 1
+        run.sent.append(time.monotonic())
         last = run.done >= run.wanted
         if last:
             run.end("finished")

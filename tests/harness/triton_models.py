@@ -94,12 +94,17 @@ class Event:
     at: float
     """Seconds of the machine's monotonic clock, the same in every process."""
     pid: int
+    serial: int
+    """Counts the requests of one process: equal pid and serial are one request."""
     id: str
+    """The request's id, if it had one."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Of a request: type, shape and the first values of each input tensor."""
     how: str = ""
     """Of an end: ``finished``, ``cancelled`` or ``stopped`` (by a fault)."""
     tokens: int = 0
+    sent: Sequence[float] = ()
+    """Of a decoupled request's end: when each of its tokens was sent."""
 
 
 class ScriptedModel:
