@@ -8,7 +8,9 @@ backend had no input for has an optional one here; clients find out by reading t
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-MODEL_NAME = "fastertransformer"
+from . import signature
+from .signature import MODEL_NAME, Tensor, input_text, output_text, parameter_text
+
 MOST_ROWS = 128
 """Sequences that may be decoded together; of one request, or of several that were merged."""
 _QUEUE_DELAY = 2000
@@ -37,37 +39,9 @@ class PythonBackendConfig:
     """Whether each token is sent as it comes. One model can't be this and unary too: two configurations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An input or output, without the batch's dimension."""
-
-    name: str
-    type: str
-    dims: tuple[int, ...] = (1,)
-    """-1: any."""
-    scalar: bool = False
-    """One number for each row, sent as [rows, 1] and seen as [rows]."""
-    optional: bool = True
-
-
 def inputs(decoupled: bool) -> Iterator[Tensor]:
     """What a request may bring. The seed had 32 bits before FasterTransformer could stream, and 64 since."""
-    yield Tensor("input_ids", "UINT32", (-1,), optional=False)  # [rows, tokens]
-    yield Tensor("input_lengths", "UINT32", scalar=True, optional=False)
-    yield Tensor("request_output_len", "UINT32", (-1,), optional=False)  # [rows, 1]
-    yield Tensor("start_id", "UINT32", scalar=True)
-    yield Tensor("end_id", "UINT32", scalar=True)
-    yield Tensor("runtime_top_k", "UINT32", scalar=True)
-    yield Tensor("runtime_top_p", "FP32", scalar=True)
-    yield Tensor("beam_search_diversity_rate", "FP32", scalar=True)
-    yield Tensor("temperature", "FP32", scalar=True)
-    yield Tensor("len_penalty", "FP32", scalar=True)
-    yield Tensor("repetition_penalty", "FP32", scalar=True)
-    yield Tensor("random_seed", "UINT64" if decoupled else "INT32", scalar=True)
-    yield Tensor("is_return_log_probs", "BOOL", scalar=True)
-    yield Tensor("beam_width", "UINT32", scalar=True)
-    yield Tensor("bad_words_list", "INT32", (2, -1))  # [rows, 2, length]
-    yield Tensor("stop_words_list", "INT32", (2, -1))  # [rows, 2, length]
+    yield from signature.inputs(wide_seed=decoupled)
     # Not FasterTransformer's, or not at the versions above:
     yield Tensor("presence_penalty", "FP32", scalar=True)
     yield Tensor("frequency_penalty", "FP32", scalar=True)
@@ -77,10 +51,7 @@ def inputs(decoupled: bool) -> Iterator[Tensor]:
 
 
 OUTPUTS = (
-    Tensor("output_ids", "UINT32", (-1, -1)),  # [rows, 1, prompt + completion]
-    Tensor("sequence_length", "UINT32", (-1,)),  # [rows, 1]
-    Tensor("cum_log_probs", "FP32", (-1,)),  # [rows, 1]
-    Tensor("output_log_probs", "FP32", (-1, -1)),  # [rows, 1, completion]
+    *signature.OUTPUTS,
     Tensor("top_log_probs_ids", "UINT32", (-1, -1, -1)),  # [rows, 1, completion, count]
     Tensor("top_log_probs", "FP32", (-1, -1, -1)),  # [rows, 1, completion, count]
 )
@@ -94,15 +65,15 @@ def model_config(config: PythonBackendConfig) -> str:
     tensors, a GPU kind keeps a server without one from starting, and a second instance would load the weights again.
     """
     lines = [f'name: "{MODEL_NAME}"', 'backend: "python"', f"max_batch_size: {MOST_ROWS}", ""]
-    lines += [_input(tensor) for tensor in inputs(config.decoupled)]
-    lines += [f"output {{ {_tensor(tensor)} }}" for tensor in OUTPUTS]
+    lines += [input_text(tensor, ragged=True) for tensor in inputs(config.decoupled)]
+    lines += [output_text(tensor) for tensor in OUTPUTS]
     lines += ["", "instance_group { count: 1 kind: KIND_CPU }", "dynamic_batching {"]
     if not config.decoupled:
         lines.append(f"  max_queue_delay_microseconds: {_QUEUE_DELAY}")
     lines += [f"  default_queue_policy {{ max_queue_size: {_QUEUE_SIZE} }}", "}"]
     if config.decoupled:
         lines.append("model_transaction_policy { decoupled: true }")
-    lines += ["", *(_parameter(key, value) for key, value in parameters(config).items()), ""]
+    lines += ["", *(parameter_text(key, value) for key, value in parameters(config).items()), ""]
     return "\n".join(lines)
 
 
@@ -119,23 +90,3 @@ def parameters(config: PythonBackendConfig) -> Mapping[str, str]:
         "compute_type": config.compute_type,
         "prefix_cache": "0",
     }
-
-
-def _input(tensor: Tensor) -> str:
-    parts = [_tensor(tensor)]
-    if tensor.scalar:
-        parts.append("reshape { shape: [ ] }")
-    if -1 in tensor.dims:
-        parts.append("allow_ragged_batch: true")  # or only requests of equal lengths are merged
-    if tensor.optional:
-        parts.append("optional: true")
-    return f"input {{ {' '.join(parts)} }}"
-
-
-def _tensor(tensor: Tensor) -> str:
-    dims = ", ".join(map(str, tensor.dims))
-    return f'name: "{tensor.name}" data_type: TYPE_{tensor.type} dims: [ {dims} ]'
-
-
-def _parameter(key: str, value: str) -> str:
-    return f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
