@@ -118,21 +118,16 @@ def stored(layers: int) -> Iterator[Stored]:
                 )
 
 
-def _silent(count: int) -> None:
-    """Nobody waits for it."""
-
-
 def decoder_variables(
     architecture: Architecture,
     weights: Weights,
     scheme: Scheme,
     skip: Iterable[str] = (),
-    progress: Callable[[int], object] = _silent,
 ) -> list[Variable]:
     """What ``ct2_format.model_file`` writes; nothing is read before it asks.
 
-    ``skip`` names the variables that are aliases of others; ``progress`` is told the bytes of the checkpoint as they
-    are read. While writing, ``ConvertError`` names a tensor with numbers that the scheme can't hold.
+    ``skip`` names the variables that are aliases of others. While writing, ``ConvertError`` names a tensor with
+    numbers that the scheme can't hold.
     """
     skipped = frozenset(skip)
     variables = list(settings(architecture))
@@ -140,9 +135,9 @@ def decoder_variables(
         if each.name in skipped:
             continue
         if isinstance(each, Vector):
-            variables.append(_array(each, weights.rows(each.source), scheme.rest, progress))
+            variables.append(_array(each, weights.rows(each.source), scheme.rest))
             continue
-        source = _Source(each, [weights.rows(name) for name in each.sources], architecture, progress)
+        source = _Source(each, [weights.rows(name) for name in each.sources], architecture)
         dtype = scheme.matrices or source.dtype
         if dtype == "int8":
             variables.extend(_quantised(source))
@@ -158,7 +153,6 @@ class _Source:
     matrix: Matrix
     parts: Sequence[Rows]
     architecture: Architecture
-    progress: Callable[[int], object]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -178,7 +172,6 @@ class _Source:
             step = max(1, _BLOCK // columns // head) * head
             for start in range(0, part.shape[0], step):
                 block = part.between(start, min(start + step, part.shape[0])).array()
-                self.progress(len(block) * columns * _item_bytes(part.dtype))
                 yield block.reshape(-1, head, columns)[:, order].reshape(-1, columns) if rotary else block
 
 
@@ -189,16 +182,11 @@ def rotary_order(head_dim: int, rotary_dim: int) -> Array:
     )
 
 
-def _item_bytes(dtype: str) -> int:
-    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
-
-
-def _array(target: Vector, rows: Rows, dtype: str | None, progress: Callable[[int], object]) -> Variable:
+def _array(target: Vector, rows: Rows, dtype: str | None) -> Variable:
     kind = dtype or rows.dtype
 
     def pieces() -> Iterator[memoryview]:
         values = rows.array()
-        progress(len(values) * _item_bytes(rows.dtype))
         with _naming(target.source):
             converted = as_float(values, kind)
         yield _bytes(converted)

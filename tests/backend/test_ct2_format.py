@@ -222,14 +222,6 @@ def test_numbers_that_do_not_fit_name_their_tensor() -> None:
         _consume(model_file("", 1, decoder_variables(architecture(), source, SCHEMES["int8"]), {}))
 
 
-def test_progress_counts_the_checkpoints_bytes() -> None:
-    """Every byte of the tensors is counted once as it is read."""
-    source, read = weights("float16"), list[int]()
-    variables = decoder_variables(architecture(), source, SCHEMES["int8"], progress=read.append)
-    _consume(model_file("", 1, variables, {}))
-    assert sum(read) == sum(tensor.nbytes for tensor in source.tensors.values())
-
-
 def _consume(pieces: Iterable[memoryview | bytes]) -> None:
     for _ in pieces:
         pass
