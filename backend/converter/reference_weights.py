@@ -24,14 +24,14 @@ _THIRDS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
 """The order within FasterTransformer's query_key_value."""
 
 
-def sizes_of(architecture: Architecture) -> Sizes:
-    """What the forward pass must know of a model."""
+def sizes_of(architecture: Architecture, rows: int = 0) -> Sizes:
+    """What the forward pass must know of a model; ``rows`` if the vocabulary was padded."""
     return Sizes(
         layers=architecture.layers,
         heads=architecture.heads,
         head_dim=architecture.head_dim,
         rotary_dim=architecture.rotary_dim,
-        rows=architecture.rows,
+        rows=rows or architecture.rows,
         eps=architecture.eps,
     )
 
