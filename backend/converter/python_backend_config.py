@@ -35,12 +35,10 @@ class PythonBackendConfig:
     """``auto``, ``cuda`` or ``cpu``: the model chooses it itself when it starts."""
     compute_type: str = "default"
     """CTranslate2's type to compute in; ``default`` is what the weights are stored in, where the device can."""
-    decoupled: bool = False
-    """Whether each token is sent as it comes. One model can't be this and unary too: two configurations."""
 
 
-def inputs(decoupled: bool) -> Iterator[Tensor]:
-    """What a request may bring. The seed had 32 bits before FasterTransformer could stream, and 64 since."""
+def inputs(*, decoupled: bool) -> Iterator[Tensor]:
+    """What a request may bring. FasterTransformer's seed has 64 bits where it can stream, and 32 in FauxPilot's."""
     yield from signature.inputs(wide_seed=decoupled)
     # Not FasterTransformer's, or not at the versions above:
     yield Tensor("presence_penalty", "FP32", scalar=True)
@@ -58,20 +56,21 @@ OUTPUTS = (
 """What is answered; log-probabilities only where they were asked for."""
 
 
-def model_config(config: PythonBackendConfig) -> str:
-    """The text of ``config.pbtxt``.
+def model_config(config: PythonBackendConfig, *, decoupled: bool) -> str:
+    """The text of ``config.pbtxt``: unary, or ``decoupled`` to send each token as it comes; a model can't be both.
 
+    Triton merges requests of different lengths, but only those that bring the same inputs.
     The instance is one of Triton's CPU kind wherever it runs: the kind decides only where Triton itself would put
     tensors, a GPU kind keeps a server without one from starting, and a second instance would load the weights again.
     """
     lines = [f'name: "{MODEL_NAME}"', 'backend: "python"', f"max_batch_size: {MOST_ROWS}", ""]
-    lines += [input_text(tensor, ragged=True) for tensor in inputs(config.decoupled)]
+    lines += [input_text(tensor, ragged=True) for tensor in inputs(decoupled=decoupled)]
     lines += [output_text(tensor) for tensor in OUTPUTS]
     lines += ["", "instance_group { count: 1 kind: KIND_CPU }", "dynamic_batching {"]
-    if not config.decoupled:
+    if not decoupled:
         lines.append(f"  max_queue_delay_microseconds: {_QUEUE_DELAY}")
     lines += [f"  default_queue_policy {{ max_queue_size: {_QUEUE_SIZE} }}", "}"]
-    if config.decoupled:
+    if decoupled:
         lines.append("model_transaction_policy { decoupled: true }")
     lines += ["", *(parameter_text(key, value) for key, value in parameters(config).items()), ""]
     return "\n".join(lines)
