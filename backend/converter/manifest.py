@@ -8,10 +8,11 @@ from typing import Any
 
 from .architecture import Architecture
 from .problems import ConvertError
+from .signature import MODEL_NAME
 from .source import read_json
 
 NAME = "pilotfish.json"
-MODEL = "fastertransformer"
+MODEL = MODEL_NAME
 """The model's name in Triton and its folder in the repository, whatever runs it: the clients' name for it."""
 _FORMAT = 1
 

@@ -1,0 +1,134 @@
+"""Target ``fastertransformer``: GPT-J's files for that many GPUs, with the configurations of every version.
+
+Files are written side by side, one for each processor: turning, hashing and writing leave Python's lock.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
+
+from .architecture import Architecture
+from .blocks import constant, straight, turned
+from .layout import FileSpec, check_gpus, layout_files, padded_rows, weights_folder
+from .mapping import GptjWeights
+from .options import ConvertOptions
+from .problems import ConvertError, Problem
+from .signature import MODEL_NAME
+from .staging import Stage
+from .targets import Written
+from .tokenizer_files import TokenizerFacts
+from .triton_config import FasterTransformerConfig, ini_text, model_config
+
+OLDEST = "fp32"
+"""The one type of numbers that backend 1.1 reads, whatever it computes in."""
+NEVER = -10_000.0
+"""Bias of a padded row, which must not be chosen: far below every logit, and finite in half precision."""
+_FILL = {"lm_head.bias": NEVER}
+_MOST_WORKERS = 4
+
+
+def check(architecture: Architecture, options: ConvertOptions) -> list[Problem]:
+    """What keeps this model from being written like that."""
+    problems = check_gpus(architecture, options.gpus)
+    if options.quantization is not None:
+        problems.append(
+            Problem("--quantization", "is for the target ctranslate2; FasterTransformer has --dtype")
+        )
+    return problems
+
+
+def planned_bytes(_weights: GptjWeights, architecture: Architecture, options: ConvertOptions) -> int:
+    """Bytes of the weights."""
+    rows = padded_rows(architecture.rows, options.gpus)
+    dtype = options.dtype or OLDEST
+    return sum(spec.bytes(dtype) for spec in layout_files(architecture, options.gpus, rows))
+
+
+def write(
+    weights: GptjWeights,
+    architecture: Architecture,
+    options: ConvertOptions,
+    stage: Stage,
+    _tokenizer: TokenizerFacts | None = None,
+) -> Written:
+    """Write configurations and weights. Raises ``ConvertError`` for numbers that can't be written."""
+    dtype = options.dtype or OLDEST
+    rows = padded_rows(architecture.rows, options.gpus)
+    config = FasterTransformerConfig(
+        name=options.checkpoint.resolve().name,
+        layers=architecture.layers,
+        heads=architecture.heads,
+        head_dim=architecture.head_dim,
+        inter=architecture.inter,
+        rotary_dim=architecture.rotary_dim,
+        positions=architecture.positions,
+        rows=rows,
+        end_id=architecture.eos,
+        gpus=options.gpus,
+        dtype=dtype,
+        mount=options.mount,
+    )
+    folder = f"{MODEL_NAME}/1/{weights_folder(options.gpus)}"
+    _write_texts(config, folder, stage)
+    files = layout_files(architecture, options.gpus, rows)
+    files.sort(key=lambda spec: spec.bytes(dtype), reverse=True)  # so that no worker ends with a large one
+    jobs = [partial(_write_file, weights, spec, folder, dtype, stage) for spec in files]
+    with ThreadPoolExecutor(min(_MOST_WORKERS, os.cpu_count() or 1)) as workers:
+        running = [workers.submit(job) for job in jobs]
+        try:
+            for done in wait(running, return_when=FIRST_EXCEPTION).done:
+                done.result()
+        except BaseException:
+            stage.stop()
+            workers.shutdown(cancel_futures=True)
+            raise
+    return Written(rows=rows, dtype=dtype)
+
+
+def _write_texts(config: FasterTransformerConfig, folder: str, stage: Stage) -> None:
+    oldest = (
+        config.dtype == "fp32"
+    )  # backend 1.1 can't read anything else, so it is not told the sizes of anything else
+    stage.write_text(f"{MODEL_NAME}/config.pbtxt", model_config(config, modern=not oldest))
+    stage.write_text(f"{MODEL_NAME}/configs/unary.pbtxt", model_config(config, modern=True))
+    stage.write_text(
+        f"{MODEL_NAME}/configs/decoupled.pbtxt", model_config(config, modern=True, decoupled=True)
+    )
+    stage.write_text(f"{folder}/config.ini", ini_text(config))
+
+
+def _write_file(weights: GptjWeights, spec: FileSpec, folder: str, dtype: str, stage: Stage) -> None:
+    with stage.open(f"{folder}/{spec.path}") as file:
+        written = 0
+        for block in _blocks(weights, spec, dtype):
+            file.write(block)
+            written += len(block)
+    if written != spec.bytes(dtype):
+        raise ConvertError(
+            f"{spec.path} came to {written} bytes instead of {spec.bytes(dtype)}: this is a fault of ours."
+        )
+
+
+def _blocks(weights: GptjWeights, spec: FileSpec, dtype: str) -> Iterator[memoryview | bytes]:
+    parts = [weights.rows(name) for name in spec.source]
+    where = spec.source[0]
+    if not spec.transposed:
+        (part,) = parts
+        if spec.split_axis is not None and spec.rank is not None:
+            first = spec.rank * spec.shape[0]
+            part = part.between(first, first + spec.shape[0])
+        yield from straight(part, dtype, where)
+        missing = spec.shape[0] - part.shape[0]  # padding, of the three files with a vocabulary
+        if missing:
+            width = spec.shape[1] if len(spec.shape) > 1 else 1
+            yield constant(_FILL.get(where, 0.0), missing * width, dtype)
+        return
+    first, last = 0, parts[0].shape[1]
+    if spec.rank is not None:
+        if spec.split_axis == 0:  # some columns of the checkpoint's matrix
+            first, last = spec.rank * spec.shape[0], (spec.rank + 1) * spec.shape[0]
+        else:  # some of its rows
+            start = spec.rank * spec.shape[-1]
+            parts = [part.between(start, start + spec.shape[-1]) for part in parts]
+    yield from turned(parts, first, last, dtype, where)
