@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,8 +53,13 @@ HEAVY = {
     *("torch", "transformers", "tritonclient", "uvicorn", "xllamacpp"),
 }
 """Libraries that are only imported where they are needed, inside a function."""
-ALLOWED_HEAVY = {"fastapi", "starlette", "pydantic"}
-"""Those that the backend's HTTP application is made of."""
+ALLOWED_HEAVY = {
+    "pilotfish.backend.proxy": {"fastapi", "starlette", "pydantic"},
+    "pilotfish.backend.proxy.engines": {"numpy", "grpc", "tritonclient"},
+    "pilotfish.backend.converter": {"numpy"},
+    "pilotfish.backend.decoder": {"numpy", "ctranslate2"},
+}
+"""What these packages are made of; they are themselves imported only by the command that needs them."""
 LONGEST = 400
 
 
@@ -129,9 +136,21 @@ def test_the_environment_is_read_by_main_alone(module: str) -> None:
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_heavy_libraries_are_imported_where_they_are_needed(module: str) -> None:
-    """Importing a module of ours imports no heavy library, but for FastAPI in the HTTP application."""
-    allowed = ALLOWED_HEAVY if within(module, ("pilotfish.backend.proxy",)) else set()
+    """Importing a module of ours imports no heavy library, but for those that its package is made of."""
+    allowed = {
+        name for package, names in ALLOWED_HEAVY.items() if within(module, (package,)) for name in names
+    }
     assert not [name for name in imported(at_import(module), module) if within(name, HEAVY - allowed)]
+
+
+def test_the_backends_command_line_is_light() -> None:
+    """Reading the backend's arguments imports none of the heavy libraries, whatever the command."""
+    program = (
+        "import sys; from pilotfish.backend import __main__, arguments; arguments.build_parser();"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("module", [name for name in SOURCES if within(name, ("pilotfish.backend.proxy",))])
