@@ -19,11 +19,15 @@ _EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("gguf", "huggingface_hub", "numpy", "pip", "xllamacpp"), "local"),
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
+_COMMANDS_EXTRAS: Mapping[str, str] = {"convert": "convert", "verify": "convert"}
+"""Commands with an extra of their own, which brings less."""
 
 _NEEDED: Mapping[str, Sequence[str]] = {
     "llama": ("xllamacpp", "uvicorn"),
     "memory": ("uvicorn",),
     "pull": ("gguf", "rich"),
+    "convert": ("numpy", "rich"),
+    "verify": ("numpy", "rich"),
 }
 """What is looked for before a command, or an engine, begins: a download that turns out to be in vain is a nuisance."""
 
@@ -44,9 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         library = (error.name or "").partition(".")[0]
         if library not in _EXTRAS:
             raise
+        extra = _COMMANDS_EXTRAS.get(options.command, _EXTRAS[library])
         return _refuse(
             f"this needs {library}, which is not installed here. "
-            f"Install it with: pip install 'pilotfish[{_EXTRAS[library]}]'"
+            f"Install it with: pip install 'pilotfish[{extra}]'"
         )
     except _Misuse as error:
         return _refuse(str(error))
@@ -175,6 +180,18 @@ def _models(options: Namespace) -> int:
     return show_models(options)
 
 
+def _convert(options: Namespace) -> int:
+    from .converter.commands import run_convert
+
+    return run_convert(options)
+
+
+def _verify(options: Namespace) -> int:
+    from .converter.commands import run_verify
+
+    return run_verify(options)
+
+
 def _cache_dir() -> Path | None:
     """Where pulled models lie, in `models`: what PILOTFISH_CACHE_DIR says; None: the user's own cache."""
     named = os.environ.get("PILOTFISH_CACHE_DIR")
@@ -205,6 +222,8 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "keys": _keys,
     "pull": _pull,
     "models": _models,
+    "convert": _convert,
+    "verify": _verify,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .converter.commands import add_arguments as add_converter_commands
 from .models.commands import add_arguments as add_model_commands
 from .proxy.bind import PORT
 from .proxy.settings import Limits
@@ -21,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_keys(commands)
     add_model_commands(commands)
+    add_converter_commands(commands)
     return parser
 
 

@@ -24,6 +24,8 @@ OLDEST = "fp32"
 """The one type of numbers that backend 1.1 reads, whatever it computes in."""
 NEVER = -10_000.0
 """Bias of a padded row, which must not be chosen: far below every logit, and finite in half precision."""
+KERNELS = (32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256)
+"""Sizes of a head that some version of FasterTransformer can compute."""
 _FILL = {"lm_head.bias": NEVER}
 _MOST_WORKERS = 4
 

@@ -46,10 +46,13 @@ class Manifest:
     files: Mapping[str, FileEntry] = field(default_factory=dict)
     """By their paths in the repository, with slashes; the manifest itself is not among them."""
 
+    def text(self) -> str:
+        """What its file holds."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=2) + "\n"
+
     def write(self, repository: Path) -> None:
         """Write it into the repository's folder."""
-        text = json.dumps({"format": _FORMAT, **asdict(self)}, indent=2)
-        (repository / NAME).write_text(f"{text}\n", "utf-8")
+        (repository / NAME).write_text(self.text(), "utf-8")
 
     @classmethod
     def read(cls, repository: Path) -> "Manifest":

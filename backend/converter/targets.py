@@ -25,11 +25,13 @@ class Written:
 class Target(Protocol):
     """A module: ``fastertransformer`` or ``ctranslate2_target``."""
 
-    def check(self, architecture: Architecture, options: ConvertOptions) -> list[Problem]:
+    def check(self, architecture: Architecture, options: ConvertOptions, /) -> list[Problem]:
         """What keeps this model from being written as the options say; nothing is written then."""
         ...
 
-    def planned_bytes(self, weights: GptjWeights, architecture: Architecture, options: ConvertOptions) -> int:
+    def planned_bytes(
+        self, weights: GptjWeights, architecture: Architecture, options: ConvertOptions, /
+    ) -> int:
         """About how much will be written: for the room on the disk and for the progress."""
         ...
 
@@ -40,6 +42,7 @@ class Target(Protocol):
         options: ConvertOptions,
         stage: Stage,
         tokenizer: TokenizerFacts | None,
+        /,
     ) -> Written:
         """Write all but the tokenizer's files and the manifest.
 
