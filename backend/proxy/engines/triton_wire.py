@@ -1,0 +1,227 @@
+"""One channel to one Triton server, by its gRPC service; the only place that knows gRPC and its errors.
+
+The service and its messages: protocol/extension_*.md of triton-inference-server/server, ``grpc_service.proto`` of
+triton-inference-server/common. ``tritonclient`` brings them; its own client is not used, since its streams can't say
+how an error came about.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from .base import EngineBusy, EngineError, EngineTimeout, EngineUnavailable
+from .triton_request import Tensor
+from .triton_signature import Signature, read_signature
+
+_OPTIONS = (
+    # gRPC's own waits grow to two minutes: a server that is back would not be found for as long.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # how long one attempt to connect may take
+    # A container that is back often has another address; gRPC looks a name up at most every 30 s.
+    ("grpc.dns_min_time_between_resolutions_ms", 500),
+    # Channels to one address share their connection and its waits otherwise.
+    ("grpc.use_local_subchannel_pool", 1),
+    # A company's proxy for the web is none for the machine beside.
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+)
+_ERROR_IN_STATUS = (("triton_grpc_error", "true"),)
+"""Ask a stream to end with the error's status; it would come as a text without a code."""
+_FULL = ("Exceeds maximum queue size", "Request timeout expired")
+_UNREACHED = ("failed to connect", "DNS resolution failed")
+_LONGEST_DETAIL = 300  # characters of a server's message that are passed on
+
+
+class NotSent(EngineUnavailable):
+    """The server was not reached, so that another one can be asked instead."""
+
+
+class Unsuitable(EngineError):
+    """The server's model is none that we can ask."""
+
+
+class TritonWire:
+    """One server. All methods raise subclasses of ``EngineError`` that name its address."""
+
+    def __init__(self, url: str, model: str, *, tls_ca: bytes | None = None, answer_seconds: float) -> None:
+        self.url = url
+        self._model = model
+        self._answer_seconds = answer_seconds
+        if tls_ca is None:
+            self._channel = grpc.aio.insecure_channel(url, options=_OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(root_certificates=tls_ca)
+            self._channel = grpc.aio.secure_channel(url, credentials, options=_OPTIONS)
+        self._stub = GRPCInferenceServiceStub(self._channel)
+        self._calls: dict[Any, float] = {}
+        self._broken = ""
+
+    @property
+    def heard(self) -> float:
+        """When the stream that is silent longest gave its last response, by the loop's clock; now if none runs."""
+        return min(self._calls.values(), default=asyncio.get_running_loop().time())
+
+    def abort(self, why: str) -> None:
+        """End all streams with ``EngineUnavailable``: their server is known to be broken and may never do so."""
+        self._broken = why
+        for call in list(self._calls):
+            call.cancel()
+
+    async def close(self) -> None:
+        """End all calls and the connection."""
+        self._broken = ""
+        await self._channel.close()
+
+    async def model_ready(self, seconds: float) -> bool:
+        """Whether the model can be asked; False: the server is there, but says no."""
+        request = messages.ModelReadyRequest(name=self._model)
+        with self._mapped():
+            return bool((await self._stub.ModelReady(request, timeout=seconds)).ready)
+
+    async def server_ready(self, seconds: float) -> bool:
+        """Whether the server has started, whatever its models do."""
+        with self._mapped():
+            return bool((await self._stub.ServerReady(messages.ServerReadyRequest(), timeout=seconds)).ready)
+
+    async def index(self, seconds: float) -> dict[str, tuple[str, str]]:
+        """The models in the repository, each with its state (``READY``, ``LOADING``, ...) and the reason for it."""
+        with self._mapped():
+            found = await self._stub.RepositoryIndex(messages.RepositoryIndexRequest(), timeout=seconds)
+        return {entry.name: (entry.state, entry.reason) for entry in found.models}
+
+    async def signature(self, seconds: float) -> Signature:
+        """What the model offers."""
+        request = messages.ModelConfigRequest(name=self._model)
+        with self._mapped():
+            answer = await self._stub.ModelConfig(request, timeout=seconds)
+        try:
+            return read_signature(answer.config)
+        except EngineError as error:
+            raise Unsuitable(f"Triton at {self.url}: {error}") from error
+
+    async def infer(self, tensors: Sequence[Tensor], outputs: Sequence[str]) -> Any:
+        """Ask a model that answers once. Cancelling the task cancels the request at the server."""
+        with self._mapped():
+            call = self._stub.ModelInfer(self._request(tensors, outputs), timeout=self._answer_seconds)
+            try:
+                return await call
+            finally:
+                call.cancel()
+
+    @asynccontextmanager
+    async def stream(
+        self, tensors: Sequence[Tensor], outputs: Sequence[str]
+    ) -> AsyncGenerator[AsyncGenerator[Any]]:
+        """Ask a decoupled model: the responses as they come. Leaving it cancels what is not finished at the server."""
+        with self._mapped():
+            call = self._stub.ModelStreamInfer(metadata=_ERROR_IN_STATUS)
+        responses = self._responses(call, self._request(tensors, outputs))
+        self._calls[call] = asyncio.get_running_loop().time()
+        try:
+            yield responses
+        finally:
+            del self._calls[call]
+            call.cancel()
+            await responses.aclose()
+
+    async def _responses(self, call: Any, request: Any) -> AsyncGenerator[Any]:
+        loop = asyncio.get_running_loop()
+        with self._mapped():
+            try:
+                await self._in_time(call.write(request))
+                await self._in_time(call.done_writing())
+            except asyncio.InvalidStateError:
+                pass  # it has ended already; reading says why
+        while True:
+            with self._mapped():
+                response = await self._in_time(call.read())
+            if response is grpc.aio.EOF:
+                return
+            self._calls[call] = loop.time()
+            if response.error_message:
+                raise EngineError(f"Triton at {self.url}: {_shortened(response.error_message)}")
+            yield response.infer_response
+
+    async def _in_time(self, reading: Any) -> Any:
+        async with asyncio.timeout(self._answer_seconds):
+            return await reading
+
+    def _request(self, tensors: Sequence[Tensor], outputs: Sequence[str]) -> Any:
+        inputs = [
+            messages.ModelInferRequest.InferInputTensor(name=t.name, datatype=t.dtype, shape=t.shape)
+            for t in tensors
+        ]
+        wanted = [messages.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in outputs]
+        return messages.ModelInferRequest(
+            model_name=self._model,
+            inputs=inputs,
+            outputs=wanted,
+            raw_input_contents=[tensor.raw for tensor in tensors],
+        )
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """Make gRPC's errors ours."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            raise _ours(error.code(), error.details() or "", self.url) from error
+        except TimeoutError as error:
+            raise EngineTimeout(
+                f"Triton at {self.url} gave nothing for {self._answer_seconds:g} s."
+            ) from error
+        except grpc.aio.UsageError as error:
+            raise EngineUnavailable(f"the channel to Triton at {self.url} is closed.") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancels the task: gRPC says so of calls that were aborted, or whose channel was closed.
+            raise EngineUnavailable(
+                self._broken or f"the channel to Triton at {self.url} is closed."
+            ) from error
+
+
+def read_certificates(path: Path) -> bytes:
+    """The file of ``--tls-ca``. Raises ``EngineError`` that names it."""
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise EngineError(f"--tls-ca: can't read {path}: {error.strerror}.") from error
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise EngineError(f"--tls-ca: {path} holds no certificate in PEM format.")
+    return found
+
+
+_Mapped = tuple[grpc.StatusCode, tuple[str, ...], type[EngineError], str]
+_STATUSES: Sequence[_Mapped] = (
+    (grpc.StatusCode.UNAVAILABLE, _FULL, EngineBusy, "the queue of Triton at {url} is full: {said}."),
+    (grpc.StatusCode.RESOURCE_EXHAUSTED, ("",), EngineBusy, "Triton at {url} has no room: {said}."),
+    (grpc.StatusCode.UNAVAILABLE, _UNREACHED, NotSent, "no Triton answers at {url}: {said}."),
+    (grpc.StatusCode.UNAVAILABLE, ("",), EngineUnavailable, "Triton at {url} is not available: {said}."),
+    (grpc.StatusCode.NOT_FOUND, ("",), EngineUnavailable, "Triton at {url} has lost its model: {said}."),
+    (grpc.StatusCode.CANCELLED, ("",), EngineUnavailable, "Triton at {url} ended the request: {said}."),
+    (grpc.StatusCode.DEADLINE_EXCEEDED, ("",), EngineTimeout, "Triton at {url} did not answer in time."),
+)
+"""A status and a part of what is said with it, what that means to us, and how we say it; the first that fits."""
+
+
+def _ours(code: grpc.StatusCode, details: str, url: str) -> EngineError:
+    """What a status of gRPC means to us."""
+    for status, signs, kind, message in _STATUSES:
+        if code is status and any(sign in details for sign in signs):
+            return kind(message.format(url=url, said=_shortened(details)))
+    return EngineError(f"Triton at {url}: {_shortened(details)}.")
+
+
+def _shortened(details: str) -> str:
+    one_line = " ".join(details.split()).rstrip(".")
+    return one_line if len(one_line) <= _LONGEST_DETAIL else f"{one_line[:_LONGEST_DETAIL]}..."
