@@ -19,7 +19,7 @@ _EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("gguf", "huggingface_hub", "numpy", "pip", "xllamacpp"), "local"),
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
-_COMMANDS_EXTRAS: Mapping[str, str] = {"convert": "convert", "verify": "convert"}
+_COMMANDS_EXTRAS: Mapping[str, str] = dict.fromkeys(("convert", "verify", "compose"), "convert")
 """Commands with an extra of their own, which brings less."""
 
 _NEEDED: Mapping[str, Sequence[str]] = {
@@ -192,6 +192,13 @@ def _verify(options: Namespace) -> int:
     return run_verify(options)
 
 
+def _compose(options: Namespace) -> int:
+    from .compose.commands import run
+
+    options.environment = dict(os.environ)
+    return run(options)
+
+
 def _cache_dir() -> Path | None:
     """Where pulled models lie, in `models`: what PILOTFISH_CACHE_DIR says; None: the user's own cache."""
     named = os.environ.get("PILOTFISH_CACHE_DIR")
@@ -224,6 +231,7 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "models": _models,
     "convert": _convert,
     "verify": _verify,
+    "compose": _compose,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .compose.arguments import add_arguments as add_compose_command
 from .converter.commands import add_arguments as add_converter_commands
 from .models.commands import add_arguments as add_model_commands
 from .proxy.bind import PORT
@@ -23,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     add_model_commands(commands)
     add_converter_commands(commands)
+    add_compose_command(commands)
     return parser
 
 
