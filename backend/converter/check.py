@@ -30,7 +30,9 @@ def check_sizes(repository: Path) -> list[Problem]:
         found.setdefault(problem.where, problem)
     problems = list(found.values())
     if manifest.target != "gptj":
-        problems += configuration_problems(repository, manifest, foreign=foreign)
+        settings = configuration_problems(repository, manifest, foreign=foreign)
+        missing = {where for where in found if not (repository / where).is_file()}
+        problems += [problem for problem in settings if problem.where not in missing]
     return problems
 
 
@@ -48,7 +50,18 @@ def described(repository: Path) -> tuple[Manifest, bool]:
     manifest = Manifest.read(repository)
     if manifest.target not in TARGETS:
         raise ConvertError(f"{repository / NAME} names the unknown target {manifest.target!r}.")
+    if strange := list(_strange_numbers(manifest)):
+        raise ConvertError(f"{repository / NAME} is damaged: {', '.join(strange)}. Convert again.")
     return manifest, False
+
+
+def _strange_numbers(manifest: Manifest) -> Iterator[str]:
+    """Those that can't be sizes."""
+    architecture = manifest.architecture
+    sizes = {name: getattr(architecture, name) for name in ("layers", "heads", "head_dim", "hidden", "inter")}
+    for name, value in {**sizes, "rows": manifest.rows, "gpus": manifest.gpus}.items():
+        if not isinstance(value, int) or value < 1:
+            yield f"{name} is {value!r}"
 
 
 def _listed(repository: Path, manifest: Manifest) -> Iterator[Problem]:

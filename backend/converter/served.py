@@ -17,7 +17,8 @@ from .pbtxt import PbtxtError, parameters, read_pbtxt, scalar
 from .problems import ConvertError, Problem
 
 CONFIG = f"{MODEL}/config.pbtxt"
-DECOUPLED = f"{MODEL}/configs/decoupled.pbtxt"
+OTHERS = f"{MODEL}/configs"
+"""Configurations for ``--model-config-name``."""
 SECTION = "gptj"
 _DTYPES: Mapping[str, str] = {"fp32": "fp32", "fp16": "fp16", "0": "fp32", "1": "fp16"}
 """Of config.ini; the numbers are older FasterTransformers'."""
@@ -103,12 +104,13 @@ def configuration_problems(repository: Path, manifest: Manifest, *, foreign: boo
     In a ``foreign`` repository only ``config.pbtxt`` must be there and right.
     """
     problems: list[Problem] = []
-    readers = {CONFIG: read_parameters, DECOUPLED: read_parameters}
-    if manifest.target == "fastertransformer":
+    readers = {CONFIG: read_parameters}
+    readers |= {
+        path: read_parameters for path in manifest.files if PurePosixPath(path).match(f"{OTHERS}/*.pbtxt")
+    }
+    if manifest.target == "fastertransformer" and not foreign:
         readers[ini_path(manifest.gpus)] = read_ini
     for path, reader in readers.items():
-        if foreign and path != CONFIG:
-            continue
         try:
             found = reader(repository, path)
         except ConvertError as error:

@@ -107,8 +107,8 @@ def _differences(expected: "Array", found: "Array", dtype: str, say: Say) -> Ite
     for index, eps in zip(range(len(found)), ("as the model has it", f"{FT_EPS:g}"), strict=False):
         comparison = compare(expected[index], found[index, :, :rows])
         say(f"Logits (LayerNorm's constant {eps}): {comparison}.")
-        if comparison.apart > BARS[dtype]:
-            what = f"{comparison}. Rounding of {dtype} explains {BARS[dtype]:g}; q, k or v may be swapped"
+        if comparison.apart > (bar := BARS[dtype]):
+            what = f"{comparison}. Rounding to {dtype} explains {bar:g}; q, k or v may be swapped"
             yield Problem("logits", f"those of the repository are not the checkpoint's: {what}")
     if found.shape[-1] > rows and (found[..., rows:].max(-1) >= found[..., :rows].max(-1)).any():
         yield Problem("logits", "rows that pad the vocabulary win over real ones; convert again")
@@ -139,14 +139,20 @@ def _gptj(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "A
 
 def _ctranslate2(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "Array"]:
     """By the engine itself, on the CPU and computing in what the weights are stored in, where a CPU can."""
-    import ctranslate2
     import numpy as np
 
+    try:
+        import ctranslate2
+    except ImportError as error:
+        raise ConvertError(
+            "Comparing logits needs CTranslate2: pip install 'pilotfish[ctranslate2]'"
+        ) from error
     folder = repository / MODEL / "1" / "weights"
     generator = ctranslate2.Generator(str(folder), device="cpu", compute_type="default")
     found = np.array(generator.forward_batch([ids]))  # [1, n, V]
-    quantization = manifest.quantization or manifest.dtype
-    return next((dtype for dtype in BARS if dtype in quantization), "float32"), found
+    # int8_float16 is int8 and what is not quantised in float16: the coarser counts.
+    stored = (manifest.quantization or manifest.dtype).split("_")[0]
+    return _DTYPES.get(stored, stored), found
 
 
 _COMPUTE: Mapping[str, Callable[[Path, Manifest, list[int]], tuple[str, "Array"]]] = {
