@@ -2,17 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .batches import Batch, batches, sampling, steered
-from .choosing import Chooser, log_softmax, most_likely
+from .choosing import Chooser, Logits, log_softmax, most_likely
 from .generator import Generator
 from .prefixes import Cut, Prefixes
 from .progress import Progress
 from .rows import DecodeError, Outcome, Row, Step
-
-if TYPE_CHECKING:
-    from .choosing import Logits
 
 STEPS_WITH_LOGITS = 256
 """CTranslate2 keeps the logits of every step until its call returns: 50 MB for so many of CodeGen's vocabulary."""
@@ -150,7 +147,7 @@ def _banned(row: Row) -> list[int]:
     return [word[0] for word in row.bad_words if len(word) == 1]
 
 
-def _logprobs(row: Row, logits: "Logits", token: int) -> tuple[float | None, tuple[tuple[int, float], ...]]:
+def _logprobs(row: Row, logits: Logits, token: int) -> tuple[float | None, tuple[tuple[int, float], ...]]:
     if row.logprobs is None:
         return None, ()
     logprobs = log_softmax(logits)

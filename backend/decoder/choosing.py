@@ -3,31 +3,25 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .rows import Row
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Logits = NDArray[np.float32]
+Logits = NDArray[np.float32]
 
 
-def log_softmax(logits: "Logits") -> "Logits":
+def log_softmax(logits: Logits) -> Logits:
     """Log-probabilities [vocab] of logits [vocab]."""
-    import numpy as np
-
     shifted = logits - logits.max()
     total = float(np.exp(shifted, dtype=np.float64).sum())
     logprobs: Logits = shifted - np.float32(math.log(total))
     return logprobs
 
 
-def most_likely(logprobs: "Logits", count: int) -> tuple[tuple[int, float], ...]:
+def most_likely(logprobs: Logits, count: int) -> tuple[tuple[int, float], ...]:
     """The ``count`` most likely tokens, most likely first; of equals the one with the lowest id."""
-    import numpy as np
-
     count = min(count, len(logprobs))
     if count == 0:
         return ()
@@ -38,10 +32,8 @@ def most_likely(logprobs: "Logits", count: int) -> tuple[tuple[int, float], ...]
     return tuple((int(token), float(logprobs[token])) for token in order)
 
 
-def draw(logits: "Logits", row: Row, uniform: float) -> int:
+def draw(logits: Logits, row: Row, uniform: float) -> int:
     """The token at the quantile ``uniform``, in [0, 1), of what temperature, top_k and top_p leave."""
-    import numpy as np
-
     scaled = logits.astype(np.float64) / row.temperature
     kept = np.arange(len(scaled))
     if 0 < row.top_k < len(scaled):
@@ -63,15 +55,15 @@ class Chooser:
     """Chooses the tokens of one row, one after another."""
 
     def __init__(self, row: Row) -> None:
-        import numpy as np
-
         self._row = row
-        self._generator = np.random.Generator(np.random.PCG64(row.seed))
+        # FasterTransformer's seeds may be negative.
+        seed = None if row.seed is None else row.seed % 2**64
+        self._generator = np.random.Generator(np.random.PCG64(seed))
         self._sequence = list(row.context)
         self._generated: Counter[int] = Counter()
         self._penalised = np.unique(np.asarray(self._sequence, np.int64))
 
-    def choose(self, logits: "Logits", taken: int) -> int:
+    def choose(self, logits: Logits, taken: int) -> int:
         """The next token. ``taken`` is what CTranslate2 took: of equally good tokens the best one."""
         adjusted = self._adjusted(logits)
         if not self._row.greedy:
@@ -83,16 +75,12 @@ class Chooser:
         return token
 
     def _note(self, token: int) -> None:
-        import numpy as np
-
         self._sequence.append(token)
         if not self._generated[token]:
             self._penalised = np.union1d(self._penalised, [token])
         self._generated[token] += 1
 
-    def _adjusted(self, logits: "Logits") -> "Logits":
-        import numpy as np
-
+    def _adjusted(self, logits: Logits) -> Logits:
         row = self._row
         adjusted = logits.astype(np.float32, copy=True)
         if row.repetition_penalty != 1:

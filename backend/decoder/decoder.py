@@ -29,8 +29,8 @@ def _never(_index: int) -> bool:
 class Decoder:
     """A loaded model.
 
-    ``slots`` calls are decoded at once, ``threads`` is how many CPU cores each takes (0: the cores that this process
-    may use, shared out). ``prefix_cache`` is how many MiB of prompt beginnings are kept; 0 keeps none.
+    ``slots`` calls are decoded at once, ``threads`` is how many CPU cores each takes (0: as many as help, of those
+    that this process may use). ``prefix_cache`` is how many MiB of prompt beginnings are kept; 0 keeps none.
     """
 
     def __init__(

@@ -1,19 +1,21 @@
 """CTranslate2's Generator, as the decoder needs it: token ids in, its exceptions mapped."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from numpy.typing import NDArray
 
 from .model_folder import ModelFolder, read_model_folder
 from .prefixes import NO_CUT, Cut
 from .rows import DecodeError
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+_PATIENCE = 50
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # a container's share of the CPU; version 2 of control groups
 
 
@@ -25,6 +27,15 @@ def usable_cores() -> int:
         return max(1, min(cores, int(quota) // int(period)))
     except (OSError, ValueError):  # none, or "max"
         return cores
+
+
+def threads_for(slots: int, cores: int) -> int:
+    """Threads for each of so many slots.
+
+    Decoding hardly gains beyond four, and one request alone should not be left with less because there are slots for
+    others: two that run at once on the same cores take no longer than one after the other.
+    """
+    return min(cores, max(4, cores // slots))
 
 
 class Generator:
@@ -40,8 +51,6 @@ class Generator:
         threads: int = 0,
     ) -> None:
         """Load it. Raises ModelFolderError, or DecodeError naming the folder."""
-        import ctranslate2
-
         self.folder: ModelFolder = read_model_folder(path)
         self._stamp = self.folder.stamp()
         with _mapped(f"{path} can't be loaded"):
@@ -52,7 +61,7 @@ class Generator:
                 device=device,
                 compute_type=compute_type,
                 inter_threads=slots,
-                intra_threads=threads or max(1, usable_cores() // slots),
+                intra_threads=threads or threads_for(slots, usable_cores()),
             )
         self.device = str(self._generator.device)
         self.compute_type = str(self._generator.compute_type)
@@ -108,11 +117,8 @@ class Generator:
         if failed:
             raise failed[0]
 
-    def logits(self, step: Any) -> "NDArray[np.float32]":
+    def logits(self, step: Any) -> NDArray[np.float32]:
         """A step's logits [vocab], of a batch of one whose options had return_logits_vocab."""
-        import ctranslate2
-        import numpy as np
-
         logits = step.logits.to(ctranslate2.DataType.float32)
         if logits.device != "cpu":
             logits = logits.to_device(ctranslate2.Device.cpu)
@@ -127,11 +133,13 @@ class Generator:
         if self.folder.stamp() != self._stamp:
             return False  # another model lies there now, and nobody has asked for it
         with _mapped(f"{self.folder.path} can't be loaded again"):
-            self._generator.unload_model()
-            if self._generator.model_is_loaded:
-                return False  # a worker has not quite put down its last batch
-            self._generator.load_model()
-        return True
+            for _ in range(_PATIENCE):
+                self._generator.unload_model()
+                if not self._generator.model_is_loaded:
+                    self._generator.load_model()
+                    return True
+                time.sleep(0.01)  # a worker has not quite put down its last batch
+        return False
 
     def free(self) -> None:
         """Free the model."""

@@ -51,6 +51,7 @@ class Row:
     """Never completed; the beginning of a word may lie in the prompt."""
     start_id: int = END_OF_TEXT
     end_id: int = END_OF_TEXT
+    """Ends the row; one that is outside of the vocabulary never comes."""
     logprobs: int | None = None
     """None: none; 0: the chosen token's; k: the k most likely ones' too."""
 
@@ -105,8 +106,7 @@ def check_row(row: Row, vocab_size: int) -> None:
     for name, ids in {
         "prompt": row.prompt,
         "logit_bias": list(row.logit_bias),
-        "start_id": (row.start_id,),
-        "end_id": (row.end_id,),
+        "start_id": () if len(row.prompt) else (row.start_id,),
         **{name: [token for word in value for token in word] for name, value in words.items()},
     }.items():
         if len(ids) and not (min(ids) >= 0 and max(ids) < vocab_size):

@@ -5,11 +5,10 @@ below, where each word ends, padded with -1. No words: [[0], [-1]].
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 Words = Sequence[Sequence[int]]
 
@@ -18,10 +17,8 @@ class InvalidWords(ValueError):
     """The tensor is no word list; the message says where."""
 
 
-def pack_words(rows: Sequence[Words]) -> "NDArray[np.int32]":
+def pack_words(rows: Sequence[Words]) -> NDArray[np.int32]:
     """The tensor [rows, 2, length] of each row's words, none of which may be empty."""
-    import numpy as np
-
     length = max((max(sum(map(len, words)), len(words)) for words in rows), default=0)
     packed = np.zeros((len(rows), 2, max(1, length)), np.int32)
     packed[:, 1] = -1
@@ -32,7 +29,7 @@ def pack_words(rows: Sequence[Words]) -> "NDArray[np.int32]":
     return packed
 
 
-def unpack_words(packed: "NDArray[Any]") -> list[list[list[int]]]:
+def unpack_words(packed: NDArray[Any]) -> list[list[list[int]]]:
     """Each row's words out of a tensor [rows, 2, length]. Raises InvalidWords."""
     if packed.ndim != 3 or packed.shape[1] != 2:
         raise InvalidWords(f"a word list has the shape [rows, 2, length], not {list(packed.shape)}")

@@ -1,0 +1,1 @@
+"""Tests of the decoder, with a tiny model in process and in a real Triton."""
