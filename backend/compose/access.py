@@ -7,7 +7,7 @@ from pilotfish.backend.proxy import keys
 from pilotfish.backend.proxy.private_file import write_private
 
 from .errors import ComposeError
-from .folder import KEYS, own
+from .folder import KEYS, own, own_keys
 from .team import Team
 
 PROMETHEUS = "prometheus"
@@ -28,7 +28,7 @@ def first_key(team: Team, name: str) -> NewKey | None:
         if any(record.name != PROMETHEUS for record in keys.load(file)):
             return None
         key = keys.add(file, name)
-        own(team.keys_dir, team)
+        own_keys(team)
     except keys.KeyFileError as error:
         raise ComposeError(str(error)) from error
     except OSError as error:
@@ -46,7 +46,7 @@ def metrics_key(team: Team, secret: Path) -> None:
         if known:
             keys.revoke(file, PROMETHEUS)
         write_private(secret, keys.add(file, PROMETHEUS))
-        own(team.keys_dir, team)
+        own_keys(team)
         own(secret, team)
     except keys.KeyFileError as error:
         raise ComposeError(str(error)) from error

@@ -9,7 +9,7 @@ from .errors import ComposeError
 from .machine import Gpu
 from .memory import GIB, Shape, weights_bytes
 from .questions import Dialogue
-from .sources import DEFAULT, MODELS, Source, find_source
+from .sources import DEFAULT, MODELS, REPOSITORY, Source, find_source
 from .team import OWN_TRITON, PROFILES, Profile, Team, gpu_numbers, port_number
 
 Answer = TypeVar("Answer")
@@ -84,7 +84,7 @@ def settle(
     else:
         team = replace(team, triton_host=OWN_TRITON)
     team = replace(team, gpus=_gpus(wanted, team, gpus, asks))
-    source = _source(wanted, before, known=known, asks=asks)
+    source = _source(wanted, before, profile, known=known, asks=asks)
     kept = wanted.quantization or _KEPT[profile]
     if profile == "external" and source.converted is None:
         raise ComposeError(
@@ -155,10 +155,18 @@ def _gpus(wanted: Wanted, team: Team, gpus: Sequence[Gpu], asks: _Asker) -> tupl
     return asks(None, proposed, lambda talk: talk.ask("GPUs, by their numbers", text, _numbers))
 
 
-def _source(wanted: Wanted, before: Team, *, known: bool, asks: _Asker) -> Source:
+def _source(wanted: Wanted, before: Team, profile: Profile, *, known: bool, asks: _Asker) -> Source:
     if wanted.model is not None:
         return find_source(wanted.model)
-    proposed = before.model if known and before.model in MODELS else DEFAULT
+    kept = known and before.model not in MODELS and before.profile == profile
+    if kept and (before.model_dir / REPOSITORY).is_file():
+        proposed = str(before.model_dir)
+    else:
+        proposed = before.model if known and before.model in MODELS else DEFAULT
+        if known and before.model not in MODELS and asks.dialogue is None:
+            raise ComposeError(
+                f"name the checkpoint of {before.model}, which has to be converted: --model DIR"
+            )
 
     def ask(talk: Dialogue) -> Source:
         return talk.ask("Model: a number of the list, or a checkpoint's folder", proposed, read)

@@ -5,6 +5,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from pilotfish.backend.models.progress import Bars, Lines, Progress
@@ -158,8 +159,8 @@ def _named(docker: Docker) -> str:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress]:
-    """Bars on a terminal, lines elsewhere."""
-    if sys.stderr.isatty():
+    """Bars on a terminal, lines elsewhere, and where only the base is installed."""
+    if sys.stderr.isatty() and find_spec("rich"):
         with Bars(sys.stderr) as bars:
             yield bars
     else:

@@ -104,6 +104,16 @@ def own(path: Path, team: Team) -> None:
         os.chown(each, team.uid, team.gid, follow_symlinks=False)
 
 
+def own_keys(team: Team) -> None:
+    """Let whom the containers run as read the keys' file; the folder too, unless somebody keeps more in it."""
+    if os.geteuid() != 0:
+        return
+    ours = {team.keys_dir / KEYS, team.keys_dir / f"{KEYS}.lock"}
+    for each in (*ours, *(() if set(team.keys_dir.iterdir()) - ours else (team.keys_dir,))):
+        if each.exists():
+            os.chown(each, team.uid, team.gid)
+
+
 def let_read(path: Path, team: Team) -> None:
     """Let whom the containers run as read a folder that root has made."""
     if os.geteuid() != 0 or team.uid == 0:

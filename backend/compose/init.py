@@ -14,7 +14,7 @@ from .answers import Plan, Wanted, settle
 from .checks import Finding, check_gpus, check_ports
 from .docker import Docker
 from .errors import ComposeError
-from .folder import METRICS_KEY, own, read_values, write_environment, write_files
+from .folder import METRICS_KEY, read_values, write_environment, write_files
 from .machine import find_gpus, port_is_free
 from .questions import Dialogue
 from .repository import Preparation
@@ -45,17 +45,20 @@ class Init:
     def run(self) -> "Made":
         """Do all of it; then the team backend can be started.
 
-        Nothing is written before everything that can be checked was. The answers are written first, so that a run
-        that was cut short goes on with them; keys are never lost. Raises ``ComposeError``, ``ModelError`` or
+        Nothing is written before everything that can be checked was. The first answers are written before the model is
+        brought, so that a run that was cut short goes on with them; later ones when all went well, so that what is
+        there stays in use. Keys are never lost. Raises ``ComposeError``, ``ModelError`` or
         ``ConvertError``.
         """
         plan = self._plan()
         self._refuse_or_note(self._findings(plan))
         write_files(self.folder, plan.team)
-        write_environment(self.folder, plan.team)
+        if not (self.folder / ".env").exists():
+            write_environment(self.folder, plan.team)
         docker = Docker(self.folder, self.environment)
         with self.progress() as progress:
             Preparation(plan, docker, progress, self.say, self.endpoint, self.quick).run()
+        write_environment(self.folder, plan.team)
         return Made(plan.team, self._let_in(plan.team))
 
     def _plan(self) -> Plan:
@@ -114,7 +117,6 @@ class Init:
         made = first_key(team, self.key_name)
         if team.monitoring:
             metrics_key(team, self.folder / METRICS_KEY)
-        own(team.keys_dir, team)
         return made
 
 

@@ -10,7 +10,7 @@ from .access import NewKey, first_key, metrics_key
 from .bundle import IMAGES, SUMS, unpack_bundle
 from .docker import Docker
 from .errors import ComposeError
-from .folder import METRICS_KEY, let_read, make_private, own, read_team, write_environment
+from .folder import METRICS_KEY, let_read, make_private, read_team, write_environment
 from .repository import refuse_broken
 from .team import MONITORING, Team
 
@@ -78,5 +78,4 @@ def _settle(folder: Path, keys: Path | None, key_name: str) -> Loaded:
     key = first_key(team, key_name)
     if MONITORING in team.compose_profiles:
         metrics_key(team, folder / METRICS_KEY)
-    own(team.keys_dir, team)
     return Loaded(team, key)

@@ -1,5 +1,6 @@
 """From a model's source to the verified model repository that Triton serves: download, convert, verify."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -95,20 +96,33 @@ class Preparation:
 
     def _convert_in_image(self, checkpoint: Path) -> None:
         plan, repository = self.plan, self.plan.team.model_dir
-        repository.parent.mkdir(parents=True, exist_ok=True)
-        own(repository.parent, plan.team)
-        out = f"{_IN_MODELS}/{repository.name}"
-        quantization = () if plan.quantization is None else ("--quantization", plan.quantization)
-        self._tool(
-            checkpoint,
-            *("convert", _IN_CHECKPOINT, "--out", out, "--target", plan.target),
-            *("--gpus", str(max(1, len(plan.team.gpus))), *quantization),
-        )
-        self._tool(checkpoint, "verify", out, *(() if self.quick else ("--against", _IN_CHECKPOINT)))
+        # A folder of its own to write in: whom the container runs as need not own all models.
+        work = repository.with_name(f".{repository.name}.converted")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        try:
+            own(work, plan.team)
+            out = f"{_IN_MODELS}/{repository.name}"
+            quantization = () if plan.quantization is None else ("--quantization", plan.quantization)
+            self._tool(
+                checkpoint,
+                work,
+                *("convert", _IN_CHECKPOINT, "--out", out, "--target", plan.target),
+                *("--gpus", str(max(1, len(plan.team.gpus))), *quantization),
+            )
+            self._tool(
+                checkpoint,
+                work,
+                *("verify", out),
+                *(() if self.quick else ("--against", _IN_CHECKPOINT)),
+            )
+            refuse_broken(work / repository.name)
+            (work / repository.name).replace(repository)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
-    def _tool(self, checkpoint: Path, *arguments: str) -> None:
+    def _tool(self, checkpoint: Path, models: Path, *arguments: str) -> None:
         """Run a command of ours in the proxy's image, which is built if it is not there."""
-        models = self.plan.team.model_dir.parent
         mounts = (f"{checkpoint}:{_IN_CHECKPOINT}:ro", f"{models}:{_IN_MODELS}")
         status = self.docker.compose(
             *("--profile", "tools", "run", "--rm", "--no-deps"),

@@ -16,6 +16,8 @@ MODELS: Mapping[str, str] = {
     for kind in ("mono", "multi", "nl")
 }
 """Names, as FauxPilot's menu had them, and repositories of the hub. All under BSD-3-Clause."""
+REPOSITORY = "pilotfish.json"
+"""What the converter leaves in a model repository."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
@@ -39,7 +41,7 @@ class Source:
 def find_source(named: str) -> Source:
     """What a name, a repository's name, or a folder stands for. Raises ``ComposeError`` that says what is possible."""
     path = Path(named).expanduser()
-    if (path / "pilotfish.json").is_file():
+    if (path / REPOSITORY).is_file():
         return _converted(path.resolve())
     if path.is_dir():
         return _local(path.resolve())
@@ -55,9 +57,9 @@ def find_source(named: str) -> Source:
 
 def _converted(path: Path) -> Source:
     try:
-        name = json.loads((path / "pilotfish.json").read_text("utf-8"))["source"]
+        name = json.loads((path / REPOSITORY).read_text("utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ComposeError(f"can't read {path / 'pilotfish.json'}: {error}") from None
+        raise ComposeError(f"can't read {path / REPOSITORY}: {error}") from None
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         name = path.name
     return Source(name, converted=path)

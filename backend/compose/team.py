@@ -57,7 +57,7 @@ class Team:
     def url(self) -> str:
         """Where the API is, seen from this host."""
         everywhere = self.address in {"0.0.0.0", "::", ""}  # noqa: S104 (only compared)
-        return f"{self.scheme}://{'127.0.0.1' if everywhere else self.address}:{self.port}"
+        return f"{self.scheme}://{'127.0.0.1' if everywhere else _bracketed(self.address)}:{self.port}"
 
 
 OWNED = (
@@ -92,7 +92,7 @@ def values_of(team: Team) -> Mapping[str, str]:
         "MODEL_DIR": str(team.model_dir),
         "HF_CACHE_DIR": str(team.checkpoints),
         "COMPOSE_PROFILES": team.compose_profiles,
-        "API_EXTERNAL_ADDRESS": team.address,
+        "API_EXTERNAL_ADDRESS": _bracketed(team.address),
         "KEYS_DIR": str(team.keys_dir),
         "GRAFANA_PORT": str(team.grafana_port),
         "PILOTFISH_VERSION": team.version,
@@ -161,7 +161,7 @@ _READ: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "MODEL": ("model", str),
     "MODEL_DIR": ("model_dir", Path),
     "HF_CACHE_DIR": ("checkpoints", Path),
-    "API_EXTERNAL_ADDRESS": ("address", str),
+    "API_EXTERNAL_ADDRESS": ("address", lambda text: text.strip("[]")),
     "KEYS_DIR": ("keys_dir", Path),
     "GRAFANA_PORT": ("grafana_port", port_number),
     "PILOTFISH_VERSION": ("version", str),
@@ -170,6 +170,11 @@ _READ: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "TRITON_MEMORY": ("triton_memory", str),
     "API_SCHEME": ("scheme", str),
 }
+
+
+def _bracketed(address: str) -> str:
+    """An IPv6 address as it stands before a port."""
+    return f"[{address}]" if ":" in address else address
 
 
 def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:
