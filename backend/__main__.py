@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 _EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("fastapi", "prometheus_client", "rich", "starlette", "uvicorn"), "server"),
     **dict.fromkeys(("gguf", "huggingface_hub", "numpy", "pip", "xllamacpp"), "local"),
+    **dict.fromkeys(("ctranslate2", "tokenizers"), "ctranslate2"),
+    **dict.fromkeys(("grpc", "tritonclient"), "triton"),
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
-_COMMANDS_EXTRAS: Mapping[str, str] = dict.fromkeys(("convert", "verify", "compose"), "convert")
-"""Commands with an extra of their own, which brings less."""
+_EXTRAS_FOR: Mapping[str, str] = {
+    **dict.fromkeys(("convert", "verify", "compose"), "convert"),
+    **{engine: engine for engine in ("ctranslate2", "triton")},
+}
+"""Commands and engines with an extra of their own."""
 
 _NEEDED: Mapping[str, Sequence[str]] = {
     "llama": ("xllamacpp", "uvicorn"),
+    "ctranslate2": ("ctranslate2", "numpy", "tokenizers", "uvicorn"),
+    "triton": ("grpc", "numpy", "tokenizers", "tritonclient", "uvicorn"),
     "memory": ("uvicorn",),
     "pull": ("gguf", "rich"),
     "convert": ("numpy", "rich"),
@@ -41,14 +48,19 @@ class _Misuse(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. The exit status: 0 done, 1 failed, 2 can't be done like this, 130 interrupted."""
     options = build_parser().parse_args(arguments)
+    what = options.command
     try:
-        _require(_NEEDED.get(getattr(options, "engine", options.command), ()))
+        if what == "serve":
+            from .served_model import engine_of
+
+            what = engine_of(options)
+        _require(_NEEDED.get(what, ()))
         return _COMMANDS[options.command](options)
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in _EXTRAS:
             raise
-        extra = _COMMANDS_EXTRAS.get(options.command, _EXTRAS[library])
+        extra = _EXTRAS_FOR.get(what, _EXTRAS[library])
         return _refuse(
             f"this needs {library}, which is not installed here. "
             f"Install it with: pip install 'pilotfish[{extra}]'"
@@ -90,25 +102,17 @@ def _serve(options: Namespace) -> int:
 
 
 def _engine(options: Namespace) -> "Engine":
-    from .proxy.engines.choose import ENGINES, WITHOUT_FILE, EngineChoice
+    from .models.errors import ModelError
+    from .served_model import choose
 
-    if options.engine in WITHOUT_FILE:
-        name, path = options.model or options.engine, None
-    else:
-        from .models.catalogue import DEFAULT_MODEL
-        from .models.errors import ModelError
-        from .models.local import resolve_model
-
-        try:
-            model = resolve_model(options.model or DEFAULT_MODEL, cache_dir=_cache_dir())
-        except ModelError as error:
-            raise _Misuse(str(error)) from error
-        name, path = model.name, model.path
-    options.model = name
-    _settle_openmp()
-    return ENGINES[options.engine](
-        EngineChoice(name, path, options.parallel, options.context, options.threads)
-    )
+    try:
+        choice = choose(options, cache_dir=_cache_dir())
+    except ModelError as error:
+        raise _Misuse(str(error)) from error
+    options.model = choice.name
+    if choice.engine == "llama":
+        _settle_openmp()
+    return choice.make()
 
 
 def _settings(options: Namespace) -> "Settings":

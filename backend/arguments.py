@@ -39,14 +39,16 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add = serve.add_argument
     add(
         "--engine",
-        choices=("llama", "memory"),
-        default="llama",
-        help="llama: GGUF files; memory: a stand-in for tests",
+        choices=("auto", "llama", "ctranslate2", "triton", "memory"),
+        default="auto",
+        help="auto (default): what runs the model, llama for a GGUF file, ctranslate2 for a folder, triton with "
+        "--triton-url; memory: a stand-in for tests",
     )
     add(
         "--model",
         metavar="NAME|PATH",
-        help="a pulled model's name, or a .gguf file (default: the default model)",
+        help="a pulled model's name, a .gguf file, or the folder of a converted model (default: the default model); "
+        "with Triton, how clients call it",
     )
     add(
         "--host",
@@ -71,6 +73,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="write where the server is to F while it takes connections",
     )
     add("--log-file", type=Path, metavar="F", help="log to F (rotated) instead of stderr")
+    _add_triton(serve.add_argument_group("a model behind Triton"))
     keys = serve.add_argument_group("access")
     add = keys.add_argument
     add(
@@ -119,6 +122,34 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=16,
         metavar="N",
         help="requests at once of one key (default: %(default)s; 0: any)",
+    )
+
+
+def _add_triton(triton: "argparse._ArgumentGroup") -> None:
+    add = triton.add_argument
+    add(
+        "--triton-url",
+        metavar="HOST:PORT[,...]",
+        help="gRPC service of one or several Triton servers; requests go to the one with the fewest",
+    )
+    add("--triton-model", metavar="NAME", help="the model's name there (default: fastertransformer)")
+    add(
+        "--tokenizer",
+        type=Path,
+        metavar="DIR|FILE",
+        help="the model's tokenizer.json (default: the one of --model-repository; for ctranslate2, beside the model)",
+    )
+    add(
+        "--tls-ca",
+        type=Path,
+        metavar="F",
+        help="certificates (PEM) by which the servers are known; without, no TLS",
+    )
+    add(
+        "--model-repository",
+        type=Path,
+        metavar="DIR",
+        help="what the servers load, where it can be seen from here: its files' sizes are checked first",
     )
 
 
