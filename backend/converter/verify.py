@@ -138,7 +138,7 @@ def _gptj(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "A
 
 
 def _ctranslate2(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "Array"]:
-    """By the engine itself, on the CPU and computing in what the weights are stored in, where a CPU can."""
+    """By the engine itself, on the CPU: what is quantised as it is, and the rest in float32."""
     import numpy as np
 
     try:
@@ -147,11 +147,12 @@ def _ctranslate2(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[
         raise ConvertError(
             "Comparing logits needs CTranslate2: pip install 'pilotfish[ctranslate2]'"
         ) from error
-    folder = repository / MODEL / "1" / "weights"
-    generator = ctranslate2.Generator(str(folder), device="cpu", compute_type="default")
-    found = np.array(generator.forward_batch([ids]))  # [1, n, V]
-    # int8_float16 is int8 and what is not quantised in float16: the coarser counts.
+    # int8_float16 is int8, and float16 is what is not quantised: the coarser counts.
     stored = (manifest.quantization or manifest.dtype).split("_")[0]
+    computed = "int8_float32" if stored == "int8" else "float32"
+    folder = repository / MODEL / "1" / "weights"
+    generator = ctranslate2.Generator(str(folder), device="cpu", compute_type=computed)
+    found = np.array(generator.forward_batch([ids]))  # [1, n, V]
     return _DTYPES.get(stored, stored), found
 
 
