@@ -97,7 +97,7 @@ def hf_name(name: str) -> str:
 
 def validate(checkpoint: Checkpoint, architecture: Architecture) -> list[Problem]:
     """All tensors that are missing, have another shape or type than the architecture says, or are not known."""
-    expected = {hf_name(name): shape for name, shape in _stored_shapes(architecture)}
+    expected = stored_shapes(architecture)
     problems = []
     for name, shape in expected.items():
         if (info := checkpoint.tensors.get(name)) is None:
@@ -113,11 +113,12 @@ def validate(checkpoint: Checkpoint, architecture: Architecture) -> list[Problem
     ]
 
 
-def _stored_shapes(architecture: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every tensor as the checkpoint has it."""
-    if architecture.family == "gptj":
-        return _shapes(architecture, _LAYER)
-    return _shapes(architecture, {_FUSED: "3H", **{k: v for k, v in _LAYER.items() if k not in _ORDER}})
+def stored_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Every tensor as the checkpoint has it, with its shape, by transformers' name."""
+    layer = _LAYER
+    if architecture.family == "codegen":
+        layer = {_FUSED: "3H", **{name: axes for name, axes in _LAYER.items() if name not in _ORDER}}
+    return {hf_name(name): shape for name, shape in _shapes(architecture, layer)}
 
 
 def _shapes(architecture: Architecture, layer: Mapping[str, str]) -> Iterator[tuple[str, tuple[int, ...]]]:
