@@ -3,10 +3,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON ?= .triton
+COMPOSE ?= .cache/compose
 TRAIN_VENV ?= .venv-train
 TRAIN_STAMP := $(TRAIN_VENV)/.installed
 
-.PHONY: setup demo triton test test-train check format bench picture settings clean
+.PHONY: setup demo triton compose test test-train check format bench picture settings clean
 
 setup: $(STAMP)
 
@@ -21,8 +22,13 @@ demo: setup
 triton:
 	sh scripts/triton.sh $(TRITON)
 
+# A Docker Compose that judges the compose files; the tests that need it are skipped without.
+compose:
+	sh scripts/compose.sh $(COMPOSE)
+
 test: setup
 	@sh scripts/triton.sh $(TRITON) || echo "continuing without Triton" >&2
+	@sh scripts/compose.sh $(COMPOSE) || echo "continuing without Docker Compose" >&2
 	$(BIN)/pytest $(ARGS)
 
 # What needs torch and transformers; pinned and heavy, so in an environment of its own.
