@@ -29,3 +29,13 @@ def fim_model(default_model: LocalModel, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("fim") / "fim.gguf"
     write_fim_model(default_model.path, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CodeGen's tokenizer.json."""
+    from harness.codegen_tokenizer import codegen_tokenizer_json
+
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    path.write_text(codegen_tokenizer_json(), "utf-8")
+    return path

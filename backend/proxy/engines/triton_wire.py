@@ -147,7 +147,7 @@ class TritonWire:
                 return
             self._calls[call] = loop.time()
             if response.error_message:
-                raise EngineError(f"Triton at {self.url}: {_shortened(response.error_message)}")
+                raise _ours(_status(response.error_message), response.error_message, self.url)
             yield response.infer_response
 
     async def _in_time(self, reading: Any) -> Any:
@@ -212,6 +212,15 @@ _STATUSES: Sequence[_Mapped] = (
     (grpc.StatusCode.DEADLINE_EXCEEDED, ("",), EngineTimeout, "Triton at {url} did not answer in time."),
 )
 """A status and a part of what is said with it, what that means to us, and how we say it; the first that fits."""
+
+
+_UNTAKEN = ((_FULL, grpc.StatusCode.UNAVAILABLE), (("unknown model",), grpc.StatusCode.NOT_FOUND))
+"""What a stream says of a request that was not taken, whatever we ask for: a text, without the status beside it."""
+
+
+def _status(text: str) -> grpc.StatusCode:
+    fitting = (status for signs, status in _UNTAKEN if any(sign in text for sign in signs))
+    return next(fitting, grpc.StatusCode.INTERNAL)
 
 
 def _ours(code: grpc.StatusCode, details: str, url: str) -> EngineError:
