@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 4 << 20
 _TILE = 64
 _PAGE = 4096
+_EXPONENT = 0x7C00
+"""Bits of a half-precision number that are all set in infinities and in what is no number."""
 _TYPES: Mapping[str, str] = {"fp32": "<f4", "fp16": "<f2"}
 
 
@@ -73,7 +75,8 @@ def _turn(rows: Rows, start: int, stop: int, block: "Array") -> None:
 def _fetch(rows: Rows) -> None:
     """Have the system read the rows in the order of the disk, before they are read across it."""
     for piece in rows.pieces:
-        piece.reshape(-1)[:: _PAGE // piece.itemsize].max(initial=0)
+        if piece.flags.c_contiguous:
+            piece.reshape(-1)[:: _PAGE // piece.itemsize].max(initial=0)
 
 
 def _bytes(block: "Array", dtype: str, where: str) -> memoryview:
@@ -94,14 +97,13 @@ def _bytes(block: "Array", dtype: str, where: str) -> memoryview:
 def _check_finite(block: "Array", where: str) -> None:
     import numpy as np
 
+    floats: Any = block
     if block.dtype == np.float16:
-        bits = block.view(np.uint16)
-        wrong = bool(((bits & 0x7C00) == 0x7C00).any())
+        bits = block.view(np.uint16)  # its arithmetic is slow
+        wrong = bool(((bits & _EXPONENT) == _EXPONENT).any())
     else:
-        floats: Any = block
-        wrong = (
-            not np.isfinite(floats.sum()) and not np.isfinite(floats).all()
-        )  # a sum is quicker, and mostly enough
+        with np.errstate(all="ignore"):  # a sum is quick, and mostly enough
+            wrong = not np.isfinite(floats.sum()) and not np.isfinite(floats).all()
     if wrong:
         raise ConvertError(f"{where} has numbers that are infinite or none (NaN): the checkpoint is broken.")
 

@@ -38,11 +38,14 @@ def convert(options: ConvertOptions, progress: Progress | None = None, say: Say 
     ``say`` is told what was found and decided. Raises ``ConvertError`` with all that is wrong; nothing was written
     then, and what was at ``options.out`` before is still there, as it is when this process is killed.
     """
+    options = replace(options, checkpoint=options.checkpoint.resolve(), out=options.out.resolve())
     progress = progress or Silent()
     target = TARGETS[options.target]
     with open_checkpoint(options.checkpoint) as checkpoint, ExitStack() as stages:
         architecture = read_architecture(checkpoint.config, checkpoint.tensors, options.mp)
         tokenizer = find_tokenizer(options.tokenizer or options.checkpoint)
+        if options.tokenizer and tokenizer is None:
+            raise ConvertError(f"{options.tokenizer} has no {FAST}, nor the files that came before it.")
         problems = [
             *validate(checkpoint, architecture),
             *check_rows(architecture, tokenizer),
@@ -56,12 +59,11 @@ def convert(options: ConvertOptions, progress: Progress | None = None, say: Say 
         weights = GptjWeights(checkpoint, architecture)
         planned = target.planned_bytes(weights, architecture, options)
         total = planned + (gptj_checkpoint.planned_bytes(weights) if options.also_gptj else 0)
+        total += _tokenizer_bytes(tokenizer) * (1 + options.also_gptj)
         _check_places(options, total)
-        progress.begin(f"Converting {options.checkpoint.resolve().name}", total)
+        progress.begin(f"Converting {options.checkpoint.name}", total)
         stage = stages.enter_context(staged(options.out, force=options.force, advance=progress.advance))
-        manifest = Manifest(
-            options.target, options.checkpoint.resolve().name, architecture, gpus=options.gpus
-        )
+        manifest = Manifest(options.target, options.checkpoint.name, architecture, gpus=options.gpus)
         if options.also_gptj:
             beside = staged(options.gptj_out, force=options.force, advance=progress.advance)
             _write_gptj(weights, manifest, tokenizer, stages.enter_context(beside))
@@ -100,15 +102,17 @@ def _copy_tokenizer(tokenizer: TokenizerFacts | None, stage: Stage, folder: str)
         stage.write_text(f"{folder}{FAST}", tokenizer.json_text())
 
 
+def _tokenizer_bytes(tokenizer: TokenizerFacts | None) -> int:
+    return sum(path.stat().st_size for path in tokenizer.files.values()) if tokenizer else 0
+
+
 def _check_places(options: ConvertOptions, total: int) -> None:
     """All that is to be found out before anything is written: places that are taken, and room on the disk."""
-    checkpoint = options.checkpoint.resolve()
     for out in (options.out, options.gptj_out) if options.also_gptj else (options.out,):
-        place = out.resolve()
-        check_place(place, force=options.force)
-        if checkpoint.is_relative_to(place):
+        check_place(out, force=options.force)
+        if options.checkpoint.is_relative_to(out):
             raise ConvertError(f"{out} holds the checkpoint that is to be converted. Choose another --out.")
-    parent = next(each for each in options.out.resolve().parents if each.exists())
+    parent = next(each for each in options.out.parents if each.exists())
     free = shutil.disk_usage(parent).free
     if free < total + _SPARE:
         raise ConvertError(

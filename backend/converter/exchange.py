@@ -1,12 +1,13 @@
 """Gives a finished folder its place in one step, also where another folder stands already.
 
 Linux swaps two names atomically (renameat2(2), RENAME_EXCHANGE), macOS too (renamex_np(2), RENAME_SWAP). Elsewhere,
-and on file systems that can't, the old folder is moved aside first; a run that is killed between the two steps leaves it
-there.
+and on file systems that can't, the old folder is moved aside first; a run that is killed between the two steps leaves
+it there for ``settle``.
 """
 
 import ctypes
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,10 +24,25 @@ def exchange(finished: Path, place: Path) -> None:
         if not place.is_dir():
             raise
         if not swap(finished, place):
-            aside = place.with_name(f".{place.name}.replaced")
+            aside = _aside(place)
             place.rename(aside)
             finished.rename(place)
             aside.rename(finished)
+
+
+def settle(place: Path) -> None:
+    """Finish or undo what an ``exchange`` that was killed left in two steps."""
+    aside = _aside(place)
+    if not aside.exists():
+        return
+    if place.exists():
+        shutil.rmtree(aside)
+    else:
+        aside.rename(place)
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.replaced")
 
 
 def swap(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
+from math import prod
 
 from .architecture import Architecture
 from .blocks import constant, straight, turned
@@ -17,6 +18,7 @@ from .problems import ConvertError, Problem
 from .signature import MODEL_NAME
 from .staging import Stage
 from .targets import Written
+from .tensors import Rows
 from .tokenizer_files import TokenizerFacts
 from .triton_config import FasterTransformerConfig, ini_text, model_config
 
@@ -58,7 +60,7 @@ def write(
     dtype = options.dtype or OLDEST
     rows = padded_rows(architecture.rows, options.gpus)
     config = FasterTransformerConfig(
-        name=options.checkpoint.resolve().name,
+        name=options.checkpoint.name,
         layers=architecture.layers,
         heads=architecture.heads,
         head_dim=architecture.head_dim,
@@ -89,10 +91,9 @@ def write(
 
 
 def _write_texts(config: FasterTransformerConfig, folder: str, stage: Stage) -> None:
-    oldest = (
-        config.dtype == "fp32"
-    )  # backend 1.1 can't read anything else, so it is not told the sizes of anything else
-    stage.write_text(f"{MODEL_NAME}/config.pbtxt", model_config(config, modern=not oldest))
+    # Backend 1.1 would take files of another type than its own for noise; the seed's type keeps its clients out.
+    modern = config.dtype != OLDEST
+    stage.write_text(f"{MODEL_NAME}/config.pbtxt", model_config(config, modern=modern))
     stage.write_text(f"{MODEL_NAME}/configs/unary.pbtxt", model_config(config, modern=True))
     stage.write_text(
         f"{MODEL_NAME}/configs/decoupled.pbtxt", model_config(config, modern=True, decoupled=True)
@@ -113,24 +114,28 @@ def _write_file(weights: GptjWeights, spec: FileSpec, folder: str, dtype: str, s
 
 
 def _blocks(weights: GptjWeights, spec: FileSpec, dtype: str) -> Iterator[memoryview | bytes]:
-    parts = [weights.rows(name) for name in spec.source]
+    parts = [_part(weights.rows(name), spec) for name in spec.source]
     where = spec.source[0]
-    if not spec.transposed:
-        (part,) = parts
-        if spec.split_axis is not None and spec.rank is not None:
-            first = spec.rank * spec.shape[0]
-            part = part.between(first, first + spec.shape[0])
-        yield from straight(part, dtype, where)
-        missing = spec.shape[0] - part.shape[0]  # padding, of the three files with a vocabulary
-        if missing:
-            width = spec.shape[1] if len(spec.shape) > 1 else 1
-            yield constant(_FILL.get(where, 0.0), missing * width, dtype)
+    if spec.transposed:
+        first, last = _columns(spec, parts[0].shape[1])
+        yield from turned(parts, first, last, dtype, where)
         return
-    first, last = 0, parts[0].shape[1]
-    if spec.rank is not None:
-        if spec.split_axis == 0:  # some columns of the checkpoint's matrix
-            first, last = spec.rank * spec.shape[0], (spec.rank + 1) * spec.shape[0]
-        else:  # some of its rows
-            start = spec.rank * spec.shape[-1]
-            parts = [part.between(start, start + spec.shape[-1]) for part in parts]
-    yield from turned(parts, first, last, dtype, where)
+    (part,) = parts
+    yield from straight(part, dtype, where)
+    if missing := spec.shape[0] - part.shape[0]:  # rows that pad a vocabulary
+        yield constant(_FILL.get(where, 0.0), missing * prod(spec.shape[1:]), dtype)
+
+
+def _part(rows: Rows, spec: FileSpec) -> Rows:
+    """The rows of the checkpoint's tensor that a rank has; all, if it shares out columns or nothing."""
+    if spec.rank is None or (spec.transposed and spec.split_axis == 0):
+        return rows
+    count = spec.shape[-1]
+    return rows.between(spec.rank * count, (spec.rank + 1) * count)
+
+
+def _columns(spec: FileSpec, count: int) -> tuple[int, int]:
+    """The columns of the checkpoint's matrix that a rank has."""
+    if spec.rank is None or spec.split_axis != 0:
+        return 0, count
+    return spec.rank * spec.shape[0], (spec.rank + 1) * spec.shape[0]

@@ -6,6 +6,7 @@ One safetensors file in the checkpoint's own types; only names and the order of 
 import json
 import struct
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 from .architecture import Architecture
@@ -56,9 +57,10 @@ def _blocks(rows: Rows) -> Iterator[memoryview]:
     import numpy as np
 
     for piece in rows.pieces:
-        flat = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
-        for start in range(0, len(flat), _BLOCK_BYTES):
-            yield flat[start : start + _BLOCK_BYTES]
+        count = max(1, _BLOCK_BYTES // (piece.itemsize * prod(piece.shape[1:])))
+        for start in range(0, len(piece), count):
+            block = np.ascontiguousarray(piece[start : start + count])
+            yield block.reshape(-1).view(np.uint8).data
 
 
 def _size(rows: Rows) -> int:

@@ -5,13 +5,13 @@ The format: https://github.com/huggingface/safetensors#format
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 from .problems import ConvertError
-from .tensors import ITEM_BYTES, Rows, TensorInfo
+from .tensors import Rows, TensorInfo
 
 _LONGEST_HEADER = 100 * 1024 * 1024  # the format's own limit
 _DTYPES: Mapping[str, str] = {
@@ -84,14 +84,19 @@ class SafetensorsFile:
         return ConvertError(f"{self._path} is damaged: {why}. Download or save it again.")
 
 
-def mapped_rows(source: mmap, offset: int, info: TensorInfo) -> Rows:
-    """A row-major tensor at a byte offset of a map, without a copy. A scalar has one row."""
+def mapped_rows(source: mmap, offset: int, info: TensorInfo, strides: Sequence[int] | None = None) -> Rows:
+    """A tensor at a byte offset of a map, without a copy. A scalar has one row.
+
+    ``strides`` count numbers, not bytes; None: row-major. They must not lead out of the map.
+    """
     import numpy as np
 
-    raw = np.dtype("uint16" if info.dtype == "bfloat16" else info.dtype)
-    count = info.bytes // ITEM_BYTES[info.dtype]
-    flat = np.frombuffer(source, raw.newbyteorder("<"), count, offset) if count else np.zeros(0, raw)
-    return Rows((flat.reshape(info.shape or (1,)),), info.dtype)
+    raw = np.dtype("uint16" if info.dtype == "bfloat16" else info.dtype).newbyteorder("<")
+    shape = info.shape or (1,)
+    if not info.bytes:
+        return Rows((np.zeros(shape, raw),), info.dtype)
+    steps = [step * raw.itemsize for step in strides] if strides else None
+    return Rows((np.ndarray(shape, raw, source, offset, steps),), info.dtype)
 
 
 def close_map(source: mmap) -> None:

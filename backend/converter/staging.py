@@ -11,11 +11,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from .exchange import exchange
+from .exchange import exchange, settle
 from .manifest import NAME, FileEntry
 from .problems import ConvertError
 
@@ -109,24 +109,26 @@ def staged(out: Path, *, force: bool, advance: Callable[[int], None] = lambda _:
     Raises ``ConvertError`` if ``out`` must not be replaced, or is being written by another run.
     """
     out = out.resolve()
-    check_place(out, force=force)
-    out.parent.mkdir(parents=True, exist_ok=True)
     path = out.with_name(f".{out.name}.unfinished")
-    lock = _locked(path, out)
     try:
-        try:
+        with ExitStack() as locks:
+            path.mkdir(parents=True, exist_ok=True)
+            locks.enter_context(_locked(path, out))
+            if out.is_dir():
+                locks.enter_context(
+                    _locked(out, out)
+                )  # in the end it is where the stage was, and is cleared away
+            locks.callback(shutil.rmtree, path, ignore_errors=True)
+            settle(out)
+            check_place(out, force=force)
             _clear(path)
             yield Stage(path, advance)
             for folder, _, _ in os.walk(path):
                 _sync(Path(folder))
             exchange(path, out)
-        except OSError as error:
-            raise _explained(error, out) from error
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-        _sync(out.parent)
-    finally:
-        os.close(lock)
+            _sync(out.parent)
+    except OSError as error:
+        raise _explained(error, out) from error
 
 
 def check_place(out: Path, *, force: bool) -> None:
@@ -141,21 +143,22 @@ def check_place(out: Path, *, force: bool) -> None:
         raise ConvertError(f"{out} is there already. Choose another --out, or replace it with --force.")
 
 
-def _locked(path: Path, out: Path) -> int:
-    """The stage's folder, made and held by this process alone; what a killed run left in it is still there."""
-    while True:
-        path.mkdir(exist_ok=True)
-        descriptor = os.open(path, os.O_RDONLY)
+@contextmanager
+def _locked(folder: Path, out: Path) -> Iterator[None]:
+    """Hold a folder; ``ConvertError`` if another process does. The lock goes with the process, however it ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise ConvertError(
-                f"Another conversion is writing {out}. Wait for it, or choose another --out."
-            ) from None
-        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-        os.close(descriptor)  # another run finished in between and took the folder with it
+            # Another run may have finished in between, and moved the folder to its place.
+            ours = folder.stat().st_ino == os.fstat(descriptor).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise ConvertError(f"Another conversion is writing {out}. Wait for it, or choose another --out.")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _clear(path: Path) -> None:

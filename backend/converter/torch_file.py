@@ -6,7 +6,6 @@ The format: https://docs.pytorch.org/docs/stable/notes/serialization.html (a zip
 import struct
 import zipfile
 from collections.abc import Mapping
-from math import prod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
@@ -49,7 +48,7 @@ class TorchFile:
         """A view of a tensor."""
         entry = self._tensors[name]
         offset = self._records[entry.storage.key][0] + entry.offset * ITEM_BYTES[entry.storage.dtype]
-        return mapped_rows(self._map, offset, entry.info)
+        return mapped_rows(self._map, offset, entry.info, entry.strides)
 
     def close(self) -> None:
         """Give the map back, unless a view of it is still in use."""
@@ -102,16 +101,11 @@ class TorchFile:
         if entry.storage.key not in self._records:
             raise self._damaged(f"the numbers of {name} are missing")
         have = self._records[entry.storage.key][1] // ITEM_BYTES[entry.storage.dtype]
-        if min((0, entry.offset, *entry.shape)) < 0 or entry.offset + prod(entry.shape) > have:
+        places = zip(entry.shape, entry.strides, strict=False)
+        last = entry.offset + sum((size - 1) * step for size, step in places)
+        least = min((0, entry.offset, *entry.shape, *entry.strides))
+        if len(entry.shape) != len(entry.strides) or least < 0 or (0 not in entry.shape and last >= have):
             raise self._damaged(f"{name} does not lie within its record")
-        if entry.strides != _row_major(entry.shape) and prod(entry.shape) > 1:
-            raise ConvertError(
-                f"{self._path}: {name} is stored transposed or with gaps. Save it with safetensors, or contiguous()."
-            )
 
     def _damaged(self, why: str) -> ConvertError:
         return ConvertError(f"{self._path} is damaged: {why}. Download or save it again.")
-
-
-def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
