@@ -104,7 +104,7 @@ async def sixty_four(folder: Path, *, quick: bool) -> list[Row]:
         )
         try:
             counts, waits = await clients(made, made.proxied, 64)
-            out, _ = await asyncio.wait_for(probe.communicate(), 20)
+            out, _ = await asyncio.wait_for(probe.communicate(b""), 20)
         finally:
             if probe.returncode is None:
                 probe.kill()
@@ -112,7 +112,7 @@ async def sixty_four(folder: Path, *, quick: bool) -> list[Row]:
         health = json.loads(out)["milliseconds"]
         return [
             Row("64 clients", "requests/s, proxy (ideal 40)", sum(counts) / seconds(made), "/s", 38, ">="),
-            Row("64 clients", "least served over most served", min(counts) / max(counts), "", 0.7, ">="),
+            Row("64 clients", "answers, most served less least", float(max(counts) - min(counts)), "", 2),
             Row("64 clients", "longest answer over median", max(waits) / median(waits), "", 2.0),
             Row("64 clients", "/health, slowest", max(health), "ms", 50, samples=tuple(health)),
             Row("64 clients", "/health, p50", median(health), "ms"),
@@ -272,6 +272,7 @@ async def thousand(folder: Path, *, quick: bool) -> list[Row]:
         made.script(seconds_per_token=0.01)
         process = psutil.Process(made.backend.state["pid"])
         await leave(made, 100)  # what is made once is made now
+        await until(lambda: len(made.model.ends()) == len(made.model.requests()))
         before = (process.memory_info().rss / 2**20, process.num_fds(), process.num_threads())
         made.model.forget()
         await leave(made, number)
