@@ -3,11 +3,11 @@
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .batches import batches
-from .decoder import Decoder
+from .decoder import Emit
 from .rows import DecodeError, Row, Step
 
 MOST_ROWS = 64
@@ -39,10 +39,24 @@ class Job(Protocol):
         ...
 
 
+class Decodes(Protocol):
+    """What is used of a Decoder."""
+
+    slots: int
+
+    def decode(self, rows: Sequence[Row], emit: Emit, *, cancelled: Callable[[int], bool]) -> object:
+        """See Decoder."""
+        ...
+
+    def close(self) -> None:
+        """See Decoder."""
+        ...
+
+
 class Scheduler:
     """Takes jobs until it is closed."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decodes) -> None:
         self._decoder = decoder
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()

@@ -75,7 +75,8 @@ class Reference:
 
     def logits(self, ids: list[int]) -> NDArray[np.float32]:
         """Logits [rows] of what follows."""
-        return np.array(self._generator.forward_batch([ids]))[0, -1]
+        found: NDArray[np.float32] = np.array(self._generator.forward_batch([ids]))[0, -1]
+        return found
 
     def logprobs(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities [rows] of what follows."""
