@@ -6,22 +6,20 @@ one matrix in this order, and the rotary dimensions of each head of query and ke
 E is the width, I the inner one, V the rows of the vocabulary.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from .architecture import Architecture
+from .ct2_blocks import Heap, Part
 from .ct2_format import Variable
-from .ct2_numbers import Array, NotFinite, Scheme, as_float, int8_rows
-from .problems import ConvertError
+from .ct2_numbers import Array, Scheme, as_float, int8_rows
 from .tensors import Rows
 
 SPECIFICATION = "TransformerDecoderSpec"
 REVISION = 8
-_BLOCK = 1 << 20  # elements that are in work at once: 4 MB as float32, about what caches hold
 
 
 class Weights(Protocol):
@@ -135,99 +133,38 @@ def decoder_variables(
         if each.name in skipped:
             continue
         if isinstance(each, Vector):
-            variables.append(_array(each, weights.rows(each.source), scheme.rest))
+            rows = weights.rows(each.source)
+            variables.append(_floating(each.name, Heap((Part(each.source, rows),)), scheme.rest))
             continue
-        source = _Source(each, [weights.rows(name) for name in each.sources], architecture)
-        dtype = scheme.matrices or source.dtype
-        if dtype == "int8":
-            variables.extend(_quantised(source))
+        parts = (Part(name, weights.rows(name), name in each.rotary) for name in each.sources)
+        heap = Heap(tuple(parts), architecture.head_dim, architecture.rotary_dim)
+        if scheme.matrices == "int8":
+            variables.extend(_quantised(each.name, heap))
         else:
-            variables.append(Variable(each.name, dtype, source.shape, _converted(source, dtype)))
+            variables.append(_floating(each.name, heap, scheme.matrices))
     return variables
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where a matrix comes from: a block of rows at a time."""
-
-    matrix: Matrix
-    parts: Sequence[Rows]
-    architecture: Architecture
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
-
-    @property
-    def dtype(self) -> str:
-        return self.parts[0].dtype
-
-    def blocks(self) -> Iterator[Array]:
-        """[rows, columns] with all rows of a head together."""
-        head = self.architecture.head_dim
-        order = rotary_order(head, self.architecture.rotary_dim)
-        for name, part in zip(self.matrix.sources, self.parts, strict=True):
-            columns = part.shape[1]
-            rotary = name in self.matrix.rotary
-            step = max(1, _BLOCK // columns // head) * head
-            for start in range(0, part.shape[0], step):
-                block = part.between(start, min(start + step, part.shape[0])).array()
-                yield block.reshape(-1, head, columns)[:, order].reshape(-1, columns) if rotary else block
-
-
-def rotary_order(head_dim: int, rotary_dim: int) -> Array:
-    """Which of a head's rows stands where: the even rotary ones, the odd ones, the rest."""
-    return np.concatenate(
-        [np.arange(0, rotary_dim, 2), np.arange(1, rotary_dim, 2), np.arange(rotary_dim, head_dim)]
+def _floating(name: str, heap: Heap, dtype: str | None) -> Variable:
+    kind = dtype or heap.dtype
+    return Variable(
+        name, kind, heap.shape, lambda: map(_bytes, heap.blocks(lambda block: as_float(block, kind)))
     )
 
 
-def _array(target: Vector, rows: Rows, dtype: str | None) -> Variable:
-    kind = dtype or rows.dtype
-
-    def pieces() -> Iterator[memoryview]:
-        values = rows.array()
-        with _naming(target.source):
-            converted = as_float(values, kind)
-        yield _bytes(converted)
-
-    return Variable(target.name, kind, rows.shape, pieces)
-
-
-def _converted(source: _Source, dtype: str) -> Callable[[], Iterator[memoryview]]:
-    def pieces() -> Iterator[memoryview]:
-        for block in source.blocks():
-            with _naming(source.matrix.sources[0]):
-                converted = as_float(block, dtype)
-            yield _bytes(converted)
-
-    return pieces
-
-
-def _quantised(source: _Source) -> tuple[Variable, Variable]:
+def _quantised(name: str, heap: Heap) -> tuple[Variable, Variable]:
     """The matrix in int8 and its scales, which are known when the matrix has been written: so is the file's order."""
     scales: list[Array] = []
 
     def matrix() -> Iterator[memoryview]:
-        for block in source.blocks():
-            with _naming(source.matrix.sources[0]):
-                rows, scale = int8_rows(block)
+        for rows, scale in heap.blocks(int8_rows):
             scales.append(scale)
             yield _bytes(rows)
 
-    name, shape = source.matrix.name, source.shape
     return (
-        Variable(name, "int8", shape, matrix),
-        Variable(f"{name}_scale", "float32", shape[:1], lambda: (_bytes(scale) for scale in scales)),
+        Variable(name, "int8", heap.shape, matrix),
+        Variable(f"{name}_scale", "float32", heap.shape[:1], lambda: map(_bytes, scales)),
     )
-
-
-@contextmanager
-def _naming(tensor: str) -> Iterator[None]:
-    try:
-        yield
-    except NotFinite as error:
-        raise ConvertError(f"The checkpoint's {tensor} {error}.") from error
 
 
 def _bytes(values: Array) -> memoryview:

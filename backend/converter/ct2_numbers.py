@@ -18,6 +18,9 @@ class NotFinite(ValueError):
     """Numbers that aren't, or that the type asked for can't hold; the message says which of the two."""
 
 
+_BROKEN = "holds numbers that are infinite or none (NaN): the checkpoint is broken"
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """How a model's weights are stored; None: as they are in the checkpoint."""
@@ -44,12 +47,15 @@ SCHEMES: Mapping[str | None, Scheme] = {
 def int8_rows(rows: Array) -> tuple[Array, Array]:
     """Quantise [rows, columns] symmetrically: ``(int8 [rows, columns], float32 scales [rows])``.
 
-    ``value ≈ quantised / scale``; the largest of a row becomes ±127. A row of zeros has the scale 1.
+    ``value ≈ quantised / scale``; the largest of a row becomes ±127. A row of zeros has the scale 1. Raises
+    ``NotFinite``.
     """
-    values = rows.astype(np.float32)  # a copy: it is scaled in place
+    values = _float32(rows)
+    if values is rows:
+        values = rows.copy()  # it is scaled in place, and the checkpoint is only ours to read
     largest = np.amax(np.absolute(values), axis=1)
     if not np.isfinite(largest).all():
-        raise NotFinite("holds numbers that are not finite")
+        raise NotFinite(_BROKEN)
     largest[largest == 0] = 127.0
     # Or the scale of a row of denormal numbers would be infinite.
     largest = np.maximum(largest, np.float32(127) / np.finfo(np.float32).max)
@@ -61,23 +67,52 @@ def int8_rows(rows: Array) -> tuple[Array, Array]:
 def as_float(values: Array, dtype: str) -> Array:
     """The values in a floating type; bfloat16 as its bits in uint16, since numpy has no such type.
 
-    Raises ``NotFinite`` where a finite number becomes infinite.
+    Raises ``NotFinite`` where a number is infinite or none, or becomes so.
     """
+    if values.dtype == np.float16:
+        if dtype == "float16":
+            _check_half(values)
+            return values
+        values = _float32(values)
+    else:
+        _check_finite(values)
     if dtype == "bfloat16":
-        return _bfloat16_bits(values.astype(np.float32, copy=False))
+        return _bfloat16_bits(values)
     with np.errstate(over="ignore"):
         converted: Array = values.astype(dtype, copy=False)
-    if converted is not values and converted.itemsize < values.itemsize and not np.isfinite(converted).all():
-        raise NotFinite(f"holds numbers that {dtype} can't hold; choose float32 or bfloat16")
+    if dtype == "float16" and not np.isfinite(converted).all():
+        raise NotFinite("holds numbers that float16 can't hold; choose float32 or bfloat16")
     return converted
+
+
+def _float32(values: Array) -> NDArray[np.float32]:
+    """In float32; from float16 several times as fast as numpy's own conversion, and as exact."""
+    if values.dtype != np.float16:
+        return values.astype(np.float32, copy=False)
+    _check_half(values)
+    wide = np.ascontiguousarray(values).view(np.int16).astype(np.int32)
+    wide <<= 13  # exponent and fraction are where float32 has them, and the sign is everywhere above
+    wide &= np.int32(-0x7000_2000)
+    result: NDArray[np.float32] = wide.view(np.float32)
+    result *= np.float32(2.0**112)  # the two exponents' biases are 127 and 15
+    return result
+
+
+def _check_finite(values: Array) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()  # quicker, and mostly enough
+    if not np.isfinite(total) and not np.isfinite(values).all():
+        raise NotFinite(_BROKEN)
+
+
+def _check_half(values: Array) -> None:
+    bits = np.ascontiguousarray(values).view(np.uint16) & np.uint16(0x7C00)
+    if (bits == 0x7C00).any():
+        raise NotFinite(_BROKEN)
 
 
 def _bfloat16_bits(values: NDArray[np.float32]) -> Array:
     """Round to the nearest, ties to even, as IEEE 754 and torch do."""
     bits = values.view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    result: Array = rounded.astype(np.uint16)
-    nan = np.isnan(values)
-    if nan.any():
-        result[nan] = 0x7FC0
-    return result
+    return rounded.astype(np.uint16)
