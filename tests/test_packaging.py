@@ -26,6 +26,9 @@ HEAVY = (
 )  # fmt: skip
 """What the language server must not import in order to start."""
 
+DATA = {".py", ".html", ".css", ".yaml", ".yml", ".json", ".Dockerfile"}
+"""Suffixes of what is installed."""
+
 
 def run(
     argv: Sequence[str | Path], *, cwd: Path, env: dict[str, str] | None = None, timeout: float = 110
@@ -118,7 +121,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         f"pilotfish/{path.relative_to(ROOT).as_posix()}"
         for folder in ("lsp", "backend")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".py", ".html", ".css"} or path.name in {"py.typed", "VERSION"}
+        if path.suffix in DATA or path.name in {"py.typed", "VERSION"}
     }
     assert modules == on_disk
     assert "pilotfish/__init__.py" not in names

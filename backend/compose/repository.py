@@ -13,7 +13,7 @@ from .docker import Docker
 from .errors import ComposeError
 from .folder import let_read, own
 
-_LIBRARIES = ("numpy", "safetensors", "tokenizers")
+LIBRARIES = ("numpy", "safetensors", "tokenizers")
 """What the converter needs beside this package: the extra ``convert``."""
 _IN_CHECKPOINT, _IN_MODELS = "/checkpoint", "/models"
 
@@ -30,6 +30,8 @@ class Preparation:
     """The hub's address; None: its own settings."""
     quick: bool = False
     """Whether sizes and hashes are verified only, not what the model computes."""
+    libraries: Sequence[str] = LIBRARIES
+    """Without one of these the converter runs in the proxy's image."""
 
     def run(self) -> None:
         """Make sure that the repository is there and right. Raises ``ComposeError``, or what its steps raise."""
@@ -38,7 +40,7 @@ class Preparation:
             self.say(f"{repository} is there already, and its files have their sizes.")
             return
         checkpoint = self._checkpoint()
-        if all(find_spec(name) for name in _LIBRARIES):
+        if all(find_spec(name) for name in self.libraries):
             self._convert_here(checkpoint)
         else:
             self.say("The converter's libraries are not installed here: it runs in the proxy's image.")
