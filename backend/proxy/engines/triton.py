@@ -210,7 +210,7 @@ class TritonEngine:
             )
 
     def _shared(self, signatures: Sequence[Signature]) -> Capabilities:
-        """What holds whichever of the servers is asked."""
+        """What holds whichever of the servers is asked. No server tells how much of a prompt it had in a cache."""
         logprobs = [-1 if signature.logprobs is None else signature.logprobs for signature in signatures]
         size = self._now().tokenizer.size
         return Capabilities(
@@ -220,7 +220,6 @@ class TritonEngine:
             vocab_size=min(signature.rows or size for signature in signatures),
             slots=self._settings.slots or signatures[0].slots * len(self._settings.urls),
             device=signatures[0].device,
-            prefix_cache=all(signature.prefix_cache for signature in signatures),
             logprobs=None if min(logprobs) < 0 else min(logprobs),
         )
 

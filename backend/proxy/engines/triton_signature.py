@@ -19,7 +19,6 @@ _REQUIRED_OUTPUTS = frozenset({"output_ids", "sequence_length"})
 _ALTERNATIVES = frozenset({"top_log_probs_ids", "top_log_probs"})
 _MOST_SLOTS = 64
 _STREAMS = 16  # at once, of a server that does not say how many
-_TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Signature:
     """Requests that are worth sending at once."""
     device: Device = "gpu"
     prefix_cache: bool = False
+    """Whether a prompt that is only read (``max_tokens`` 0) is kept for the next one."""
     ours: bool = False
     """Whether it is our model on the Python backend, whose sampling and log-probabilities are exact."""
 
@@ -83,7 +83,7 @@ def read_signature(config: Any) -> Signature:
         end_id=_number(parameters, "end_id"),
         slots=_number(parameters, "slots") or _slots(config, decoupled=decoupled),
         device=_device(config, parameters),
-        prefix_cache=parameters.get("prefix_cache", "").lower() in _TRUE,
+        prefix_cache=bool(_number(parameters, "prefix_cache")),
         ours=ours,
     )
 
