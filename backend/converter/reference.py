@@ -58,10 +58,12 @@ Logits = Callable[[Sequence[int]], "Array"]
 """From the ids so far to the logits [V] of the next."""
 
 
-def logits(weights: Weights, ids: Sequence[int], eps: Sequence[float] = (), *, last: bool = False) -> "Array":
+def logits(
+    weights: Weights, ids: Sequence[int], eps: Sequence[float] = (), *, last: int | None = None
+) -> "Array":
     """Logits [k, n, V] for each of k LayerNorm constants (the model's own if none is given) and each of n ids.
 
-    All constants go through the model together, so every weight is read once. With ``last`` only the last id's: n is 1.
+    All constants go through the model together, so every weight is read once. ``last``: for so many of the ids only.
     """
     import numpy as np
 
@@ -75,7 +77,7 @@ def logits(weights: Weights, ids: Sequence[int], eps: Sequence[float] = (), *, l
         inner = _gelu(weights.apply(f"{at}mlp.fc_in", y) + weights.vector(f"{at}mlp.fc_in.bias"))
         outer = weights.apply(f"{at}mlp.fc_out", inner) + weights.vector(f"{at}mlp.fc_out.bias")
         x = x + _attention(weights, f"{at}attn.", y, turns) + outer
-    x = _normed(weights, "ln_f", x[:, -1:] if last else x, tiny)
+    x = _normed(weights, "ln_f", x[:, -(last or len(ids)) :], tiny)
     return weights.apply("lm_head", x) + weights.vector("lm_head.bias")
 
 
@@ -84,7 +86,7 @@ def next_logits(weights: Weights, eps: float | None = None) -> Logits:
     chosen = () if eps is None else (eps,)
 
     def function(ids: Sequence[int]) -> "Array":
-        result: Array = logits(weights, ids, chosen, last=True)[0, -1]
+        result: Array = logits(weights, ids, chosen, last=1)[0, -1]
         return result
 
     return function
@@ -96,6 +98,15 @@ def greedy(function: Logits, ids: Sequence[int], count: int, end_id: int | None 
     while len(chosen) < count and (not chosen or chosen[-1] != end_id):
         chosen.append(int(function([*ids, *chosen]).argmax()))
     return chosen
+
+
+def is_greedy(weights: Weights, ids: Sequence[int], chosen: Sequence[int]) -> bool:
+    """Whether ``chosen`` is what ``greedy`` gives after ``ids``: each is the best after all before it.
+
+    It reads the model once, where ``greedy`` reads it for every id.
+    """
+    best = logits(weights, [*ids, *chosen[:-1]], last=len(chosen))[0].argmax(-1)
+    return bool(best.tolist() == list(chosen))
 
 
 def _normed(weights: Weights, name: str, x: "Array", eps: "Array") -> "Array":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.ft_files import write_ft_files
 from harness.tiny_codegen import Family, TinyShape, tiny_tensors
 from pilotfish.backend.converter.problems import ConvertError
-from pilotfish.backend.converter.reference import FT_EPS, Sizes, greedy, logits, next_logits
+from pilotfish.backend.converter.reference import FT_EPS, Sizes, greedy, is_greedy, logits, next_logits
 from pilotfish.backend.converter.reference_weights import FasterTransformerWeights, HuggingFaceWeights
 
 Array = NDArray[Any]
@@ -93,5 +93,8 @@ def test_greedy_goes_on_with_the_best_id() -> None:
     every = logits(checkpoint(), [*IDS, *ids])[0]
     assert ids == every[len(IDS) - 1 : -1].argmax(-1).tolist()
     assert len(set(ids)) > 6  # the tiny model does not repeat itself
+    assert is_greedy(checkpoint(), IDS, ids)
+    assert not is_greedy(checkpoint(), IDS, [*ids[:-1], (ids[-1] + 1) % SHAPE.rows])
+    assert not is_greedy(checkpoint(), IDS, [(ids[0] + 1) % SHAPE.rows, *ids[1:]])
     stopped = greedy(next_logits(checkpoint()), IDS, 12, end_id=ids[4])
     assert stopped == ids[: ids.index(ids[4]) + 1]
