@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.converter.check import check_sizes
@@ -100,14 +101,26 @@ def remove(pattern: str) -> Change:
 
 
 def swap_query_and_value(repository: Path) -> None:
-    """As a wrong converter would have it: in every rank of a layer, and with the right hashes."""
-    manifest = json.loads((repository / "pilotfish.json").read_text())
+    """As a wrong converter would have it: in every rank of a layer."""
     for rank in range(2):
         name = f"{RANKS}/model.layers.1.attention.query_key_value.weight.{rank}.bin"
         array = np.fromfile(repository / name, np.float32).reshape(64, 3, 32)
-        array[:, [0, 2]].tofile(repository / name)  # the middle is written below, in its place
-        np.ascontiguousarray(array[:, [2, 1, 0]]).tofile(repository / name)
-        manifest["files"][name]["sha256"] = hashlib.sha256((repository / name).read_bytes()).hexdigest()
+        rewrite(repository, name, array[:, [2, 1, 0]])
+
+
+def let_padding_win(repository: Path) -> None:
+    """As a wrong converter would have it: rows that no token has are the likeliest."""
+    name = f"{RANKS}/model.lm_head.bias.bin"
+    array = np.fromfile(repository / name, np.float32)
+    array[ROWS:] = 1000
+    rewrite(repository, name, array)
+
+
+def rewrite(repository: Path, name: str, array: "NDArray[np.float32]") -> None:
+    """Other numbers in a file, with the right hash in the manifest."""
+    (repository / name).write_bytes(np.ascontiguousarray(array).tobytes())
+    manifest = json.loads((repository / "pilotfish.json").read_text())
+    manifest["files"][name]["sha256"] = hashlib.sha256((repository / name).read_bytes()).hexdigest()
     (repository / "pilotfish.json").write_text(json.dumps(manifest))
 
 
@@ -293,13 +306,22 @@ def test_one_bit_is_found(target: str, path: str, converted: Converted, tmp_path
     assert "SHA-256" in problem.what
 
 
-def test_a_swapped_query_and_value_is_found(checkpoint: Path, converted: Converted, tmp_path: Path) -> None:
-    """By the hashes if it happened afterwards; by the logits if the converter itself was wrong."""
+def test_a_converter_that_swaps_query_and_value_is_found(
+    checkpoint: Path, converted: Converted, tmp_path: Path
+) -> None:
+    """Sizes and hashes hold; the logits tell, with either LayerNorm constant."""
     repository = changed(converted("fastertransformer", gpus=2), swap_query_and_value, tmp_path / "changed")
     assert verify(repository) == []
     problems = verify(repository, checkpoint)
     assert named(problems) == ["logits", "logits"]
     assert "q, k or v" in problems[0].what
+
+
+def test_padding_that_can_be_chosen_is_found(checkpoint: Path, converted: Converted, tmp_path: Path) -> None:
+    """The rows that fill the vocabulary up are never the best."""
+    repository = changed(converted("fastertransformer", gpus=2), let_padding_win, tmp_path / "changed")
+    (problem,) = verify(repository, checkpoint)
+    assert "pad the vocabulary" in problem.what
 
 
 @pytest.mark.parametrize(
