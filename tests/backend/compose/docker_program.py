@@ -54,11 +54,7 @@ def main() -> int:
 
 
 def _compose(script: Script, argv: list[str], words: list[str]) -> int:
-    if script.compose is None:
-        return 1
-    if "version" in words:
-        print(script.compose)
-    elif "--images" in argv:
+    if "--images" in argv:
         print("\n".join(script.images))
     elif "--services" in argv:
         print("\n".join(script.services))

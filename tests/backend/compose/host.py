@@ -35,7 +35,10 @@ class Host:
         script = script or Script()
         script.tool = [console_script("pilotfish-backend")]
         (folder / "script.json").write_text(json.dumps(asdict(script)))
-        self._program("docker", f'exec "{sys.executable}" -S -E "{PROGRAM}" "{folder}" "$@"\n')
+        # What is asked before everything else is answered without starting Python.
+        version = "exit 1" if script.compose is None else f"echo {script.compose}; exit"
+        asked = f'[ "$*" = "compose version --short" ] && {{ {version}; }}'
+        self._program("docker", f'{asked}\nexec "{sys.executable}" -S -E "{PROGRAM}" "{folder}" "$@"\n')
 
     def install_gpus(self, *lines: str) -> None:
         """Put `nvidia-smi` on the PATH, which shows these GPUs."""
@@ -50,8 +53,8 @@ class Host:
         return run(options)
 
     def calls(self) -> list[list[str]]:
-        """The arguments of each call of docker, without those that only ask for its version."""
-        return [call["argv"] for call in self.records() if "version" not in call["argv"]]
+        """The arguments of each call of docker, but for the question for Compose's version."""
+        return [call["argv"] for call in self.records()]
 
     def compose_calls(self) -> list[list[str]]:
         """What `docker compose` was asked for, without the files' names, which are checked."""
