@@ -5,6 +5,7 @@ Triton would say READY over a short or missing file and serve random numbers, so
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from .ct2_format import FormatError, read_index
 from .layout import ITEM_BYTES, layout_files, weights_folder
@@ -31,8 +32,10 @@ def check_sizes(repository: Path) -> list[Problem]:
     problems = list(found.values())
     if manifest.target != "gptj":
         settings = configuration_problems(repository, manifest, foreign=foreign)
-        missing = {where for where in found if not (repository / where).is_file()}
-        problems += [problem for problem in settings if problem.where not in missing]
+        # What can't be read at all was said by its size already.
+        problems += [
+            each for each in settings if each.where not in found or _is_there(repository / each.where)
+        ]
     return problems
 
 
@@ -41,6 +44,13 @@ def described(repository: Path) -> tuple[Manifest, bool]:
 
     ``ConvertError`` if it can't be told.
     """
+    try:
+        return _described(repository)
+    except OSError as error:
+        raise ConvertError(f"{error.filename or repository} can't be read: {error.strerror}.") from error
+
+
+def _described(repository: Path) -> tuple[Manifest, bool]:
     if not repository.is_dir():
         raise ConvertError(f"{repository} is no folder.")
     if not (repository / NAME).exists():
@@ -70,14 +80,34 @@ def _listed(repository: Path, manifest: Manifest) -> Iterator[Problem]:
         yield from size_problem(repository, path, entry.bytes)
 
 
-def size_problem(repository: Path, path: str, expected: int) -> Iterator[Problem]:
+def size_problem(repository: Path, path: str, expected: int, *, or_more: bool = False) -> Iterator[Problem]:
     """What is wrong with one file's size."""
-    file = repository / path
-    if not file.is_file():
+    try:
+        size = _size(repository / path)
+    except OSError as error:
+        yield Problem(path, f"can't be read: {error.strerror}")
+        return
+    if size is None:
         yield Problem(path, f"is missing; {expected} bytes were expected")
-    elif (size := file.stat().st_size) != expected:
+    elif size != expected and not (or_more and size > expected):
         difference = f"{abs(size - expected)} too {'many' if size > expected else 'few'}"
         yield Problem(path, f"has {size} bytes, {difference}; expected {expected}")
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file; None if there is none. OSError if that can't be told."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if S_ISREG(found.st_mode) else None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return _size(path) is not None
+    except OSError:
+        return False
 
 
 def _fastertransformer(repository: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -88,11 +118,9 @@ def _fastertransformer(repository: Path, manifest: Manifest) -> Iterator[Problem
     folder = f"{MODEL}/1/{weights_folder(manifest.gpus)}"
     for spec in layout_files(manifest.architecture, manifest.gpus, manifest.rows):
         path, size = f"{folder}/{spec.path}", spec.bytes(manifest.dtype)
-        file = repository / path
         # Somebody else's converter may have left more rows than the configuration names: the first ones are read.
         of_rows = not manifest.files and spec.shape[0] == manifest.rows
-        if not (of_rows and file.is_file() and file.stat().st_size > size):
-            yield from size_problem(repository, path, size)
+        yield from size_problem(repository, path, size, or_more=of_rows)
 
 
 def _ctranslate2(repository: Path, manifest: Manifest) -> Iterator[Problem]:

@@ -351,6 +351,7 @@ def test_a_damaged_ctranslate2_repository_is_refused(
         (lambda repository: (repository / "pilotfish.json").write_text("{"), "pilotfish.json is no JSON"),
         (edit_manifest(dtype="fp8"), "unknown dtype"),
         (edit_manifest(gpus=0), "gpus is 0"),
+        (edit_manifest(files={"x" * 300: {"bytes": 1, "sha256": ""}}), "can't be read"),
         (edit_manifest(architecture={"layers": "many"}), "layers is 'many'"),
     ],
 )
