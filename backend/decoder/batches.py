@@ -9,6 +9,8 @@ from .rows import Row
 
 SPREAD = 16
 """Tokens by which the unshared parts of a batch's prompts may differ: beyond the shortest they are read one by one."""
+MOST_ROWS = 64
+"""Of one batch."""
 LEAST_SHARED = 32
 """A beginning that all prompts of a batch share is read once if it is at least this long."""
 NUCLEUS_ON_GPU = 64
@@ -38,7 +40,7 @@ def steered(row: Row) -> bool:
     )
 
 
-def batches(rows: Sequence[Row], limit: int = 64) -> list[Batch]:
+def batches(rows: Sequence[Row], limit: int = MOST_ROWS) -> list[Batch]:
     """Every row in exactly one batch of at most ``limit``."""
     together: dict[Any, list[int]] = {}
     found = []

@@ -93,8 +93,8 @@ class Call:
             return ended or token != step.token_id
 
         while progress.reason is None:
-            # The prompt is read again at every restart: worth being kept from the first one on.
-            cut = self._prefixes.cut(row.context, again=bool(progress.tokens))
+            # A restart reads the prompt again, so that the first one has it kept.
+            cut = self._prefixes.cut(row.context)
             if not progress.tokens and cut.kept:
                 progress.cached_tokens = cut.length
             self._generator.generate(

@@ -43,7 +43,7 @@ class Prefixes:
         self._recent: deque[tuple[int, ...]] = deque(maxlen=REMEMBERED)
 
     def cut(self, prompt: Sequence[int], *, again: bool = False) -> Cut:
-        """Where to cut a prompt. ``again`` says that this very prompt will be read once more."""
+        """Where to cut a prompt. ``again`` says that this very prompt will come once more."""
         if self.budget == 0:
             return NO_CUT
         tokens = tuple(prompt)

@@ -10,9 +10,6 @@ from .batches import batches
 from .decoder import Emit
 from .rows import DecodeError, Row, Step
 
-MOST_ROWS = 64
-"""Rows of one call."""
-
 
 class Job(Protocol):
     """One request. Its methods are called from other threads, one at a time."""
@@ -109,7 +106,7 @@ class Scheduler:
         rows = [*jobs[0].rows]
         for job in list(self._waiting):
             together = [*rows, *job.rows]
-            if len(together) <= MOST_ROWS and len(batches(together)) == len(batches(rows)):
+            if len(batches(together)) == len(batches(rows)):
                 self._waiting.remove(job)
                 jobs.append(job)
                 rows = together

@@ -92,6 +92,7 @@ def test_rows_of_a_batch_end_each_by_itself(decoder: Decoder, reference: Referen
     assert [tokens(each) for each in steps] == [right, right[:3], right[:5], right[:6]]
     assert [outcome.reason for outcome in outcomes] == ["length", "length", "stop_word", "cancelled"]
     assert [each[-1].last for each in steps] == [True, True, True, False]
+    assert run(decoder, row(LONG, max_tokens=1), emit=lambda _index, _step: True)[1] == [Outcome("length", 1)]
 
 
 def test_the_end_token_is_generated_and_ends_the_row(decoder: Decoder, reference: Reference) -> None:
@@ -207,8 +208,22 @@ def test_a_kept_beginning_changes_no_token(tiny_model: Path, reference: Referenc
         many, outcomes = run(decoder, *[row(LONG[:193], max_tokens=8, end_id=end) for end in (END, END, 298)])
         assert [tokens(each) for each in many] == [reference.greedy(LONG[:193], 8)] * 3
         assert [outcome.cached_tokens for outcome in outcomes] == [160] * 3
-        steered, _ = run(decoder, row(LONG, max_tokens=8, logit_bias={17: 100.0}))
-        assert tokens(steered[0]) == [17] * 8
+        parted = [*LONG[:100], *reversed(LONG[:93])]
+        beside, _ = run(decoder, row(LONG[:193], max_tokens=8), row(parted, max_tokens=8))
+        assert [tokens(each) for each in beside] == [
+            reference.greedy(each, 8) for each in (LONG[:193], parted)
+        ]
+    finally:
+        decoder.close()
+
+
+def test_a_prompt_that_is_read_again_for_steering_is_kept(tiny_model: Path) -> None:
+    """From the first restart on, which the next row gains from too."""
+    decoder = Decoder(tiny_model, device="cpu", prefix_cache=1)
+    try:
+        (steps,), outcomes = run(decoder, row(LONG, max_tokens=8, logit_bias={17: 100.0}))
+        assert (tokens(steps), outcomes) == ([17] * 8, [Outcome("length", 8)])
+        assert run(decoder, row(LONG, max_tokens=1))[1] == [Outcome("length", 1, cached_tokens=192)]
     finally:
         decoder.close()
 
@@ -263,8 +278,9 @@ def test_a_model_that_was_replaced_is_not_taken_in_by_the_way(
 
 
 def test_as_many_calls_run_at_once_as_there_are_slots(decoder: Decoder) -> None:
-    """A third one waits until one of the two has ended."""
+    """A third one waits until one of the two has ended, and only then is asked whether it is still wanted."""
     running, most, lock = 0, 0, threading.Lock()
+    asked: list[int] = []
     both = threading.Barrier(2, timeout=20)
 
     def call(number: int) -> None:
@@ -284,11 +300,15 @@ def test_as_many_calls_run_at_once_as_there_are_slots(decoder: Decoder) -> None:
                     running -= 1
             return False
 
-        decoder.decode([row(PROMPTS[3 + number], max_tokens=5)], emit)
+        def cancelled(_index: int) -> bool:
+            asked.append(running)
+            return False
+
+        decoder.decode([row(PROMPTS[3 + number], max_tokens=5)], emit, cancelled=cancelled)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(call, range(4)))
-    assert most == 2
+    assert (most, max(asked), len(asked)) == (2, 1, 4)
 
 
 def test_who_hangs_up_while_waiting_is_never_started(decoder: Decoder) -> None:
@@ -301,13 +321,16 @@ def test_who_hangs_up_while_waiting_is_never_started(decoder: Decoder) -> None:
 
 def test_what_the_caller_raises_comes_back_to_it(decoder: Decoder) -> None:
     """Out of CTranslate2's thread, where it would end the process; the decoder goes on."""
+    asked: list[int] = []
 
-    def fail(_index: int, _step: Step) -> bool:
+    def fail(index: int, _step: Step) -> bool:
+        asked.append(index)
         raise LookupError("mine")
 
-    for one in (row(LONG), row(LONG, logprobs=1)):
+    for rows in ([row(LONG)] * 3, [row(LONG, logprobs=1)] * 2):
         with pytest.raises(LookupError, match="mine"):
-            decoder.decode([one, row(PROMPTS[3])], fail)
+            decoder.decode(rows, fail)
+    assert len(asked) == 2, "the other rows went on"
     assert run(decoder, row(LONG, max_tokens=1))[1] == [Outcome("length", 1)]
 
 

@@ -30,7 +30,7 @@ def test_a_changed_file_has_another_stamp(tiny_model: Path, tmp_path: Path) -> N
     assert folder.stamp() != before
 
 
-@pytest.mark.parametrize("kept", [0, 3, 40, 5000])
+@pytest.mark.parametrize("kept", [0, 3, 40, 5000, -100])
 def test_a_file_that_is_cut_off_is_named(tiny_model: Path, tmp_path: Path, kept: int) -> None:
     """Wherever it ends."""
     weights = copied(tiny_model, tmp_path) / "model.bin"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from pilotfish.backend.decoder.batches import MOST_ROWS
 from pilotfish.backend.decoder.decoder import DecodeError, Emit, Row, Step
-from pilotfish.backend.decoder.scheduler import MOST_ROWS, Scheduler
+from pilotfish.backend.decoder.scheduler import Scheduler
 
 DEADLINE = 20.0
 GREEDY = Row((1, 2, 3), max_tokens=3)
@@ -163,7 +164,7 @@ def test_who_hangs_up_ends_alone() -> None:
 def test_a_job_that_can_not_be_told_does_not_disturb_the_others() -> None:
     """Its error is its own, said once."""
     decoder = FakeDecoder()
-    broken, sound = FakeJob(GREEDY, give_error=OSError("gone")), FakeJob(GREEDY)
+    broken, sound = FakeJob(GREEDY, GREEDY, give_error=OSError("gone")), FakeJob(GREEDY)
     scheduler = started(decoder, broken, sound)
     decoder.gate.release(10)
     wait(broken, sound)

@@ -141,6 +141,7 @@ def test_an_answer_is_prompt_and_completion() -> None:
     assert tensors["output_ids"].tolist() == [[[1, 2, 3, 7]], [[4, 5, 6, 0]]]
     assert tensors["sequence_length"].tolist() == [[4], [3]]
     assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.uint32)}
+    assert all(tensor.flags.c_contiguous for tensor in tensors.values())
     assert set(tensors) == {"output_ids", "sequence_length"}
 
 

@@ -24,7 +24,7 @@ GENERATOR = np.random.default_rng(11)
 PROMPTS = [GENERATOR.integers(0, END, length).tolist() for length in (5, 30, 31, 90)]
 LONG = PROMPTS[-1]
 DEADLINE = 30.0
-ENDLESS = 20_000
+ENDLESS = 200_000
 """Tokens that no test waits for: the tiny model takes many seconds to generate them."""
 CONFIG = PythonBackendConfig(positions=2 * ENDLESS, rows=ROWS, start_id=END, end_id=END, slots=1)
 TYPES = {"uint32": "UINT32", "int32": "INT32", "uint64": "UINT64", "float32": "FP32", "bool": "BOOL"}
