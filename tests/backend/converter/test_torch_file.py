@@ -119,6 +119,7 @@ def test_all_that_is_foreign_is_named_at_once(tmp_path: Path) -> None:
         b"\x80\x02ctorch\nFloatStorage\n)R.",  # a call of what can't be called
         b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(K\x00K\x00))tR.",  # a tensor without a storage
         b"\x80\x02(X\x05\x00\x00\x00thingK\x00K\x00K\x00K\x00tQ.",  # another reference than to a storage
+        WHOLE.replace(b"\x07\x00\x00\x00storage", b"\x06\x00\x00\x00module"),
         b"\x80\x02X\xff\xff\xff\x7fa.",  # a text of two gigabytes
     ],
 )
