@@ -10,6 +10,8 @@ from pilotfish.backend.models.local import LocalModel
 from pilotfish.backend.models.pull import pull_model
 from pilotfish.backend.proxy.engines.llama_server import OPENMP_SETTINGS
 
+# The matrices of tiny models are not worth a second thread, and idle ones spin. Before numpy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 for _name, _value in OPENMP_SETTINGS.items():
     os.environ.setdefault(_name, _value)  # as `pilotfish-backend serve` does; before llama.cpp is loaded
 
