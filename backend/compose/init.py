@@ -18,6 +18,7 @@ from .folder import METRICS_KEY, read_values, write_environment, write_files
 from .machine import find_gpus, port_is_free
 from .questions import Dialogue
 from .repository import Preparation
+from .sources import find_source
 from .team import OWN_TRITON, Team, team_of
 
 _ROOT_RUNS_AS = 10001
@@ -57,7 +58,8 @@ class Init:
             write_environment(self.folder, plan.team)
         docker = Docker(self.folder, self.environment)
         with self.progress() as progress:
-            Preparation(plan, docker, progress, self.say, self.endpoint, self.quick).run()
+            preparation = Preparation(plan, docker, progress, self.say, self.endpoint, self.quick)
+            preparation.run(lambda checkpoint: self._reconsider(plan, checkpoint))
         write_environment(self.folder, plan.team)
         return Made(plan.team, self._let_in(plan.team))
 
@@ -106,12 +108,18 @@ class Init:
             grafana_free=running or port_is_free("127.0.0.1", team.grafana_port),
         )
 
+    def _reconsider(self, plan: Plan, checkpoint: Path) -> None:
+        """Check the memory of the GPUs by the checkpoint itself, where its shape was not known before it was here."""
+        if plan.source.shape is None:
+            shape = find_source(str(checkpoint)).shape
+            self._refuse_or_note(check_gpus(plan.team, find_gpus(self.environment), shape, plan.kept))
+
     def _refuse_or_note(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
             if not finding.stops:
                 self.say(f"Note: {finding.text}")
         if reasons := [finding.text for finding in findings if finding.stops]:
-            raise ComposeError("\n  ".join(("it would not run like this, so nothing was written:", *reasons)))
+            raise ComposeError("\n  ".join(("it would not run like this:", *reasons)))
 
     def _let_in(self, team: Team) -> NewKey | None:
         made = first_key(team, self.key_name)

@@ -11,7 +11,6 @@ from .bundle import IMAGES, SUMS, unpack_bundle
 from .docker import Docker
 from .errors import ComposeError
 from .folder import METRICS_KEY, let_read, make_private, read_team, write_environment
-from .repository import refuse_broken
 from .team import MONITORING, Team
 
 _ROOT_RUNS_AS = 10001
@@ -49,7 +48,6 @@ def load_bundle(
         shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
         work.mkdir(parents=True)
         unpack_bundle(file, work, advance)
-        refuse_broken(read_team(work).model_dir)
         if docker.docker("load", "--input", str(work / IMAGES)):
             raise ComposeError("docker load failed; see above.")
         for done in (IMAGES, SUMS, "README.txt"):

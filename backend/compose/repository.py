@@ -33,13 +33,17 @@ class Preparation:
     libraries: Sequence[str] = LIBRARIES
     """Without one of these the converter runs in the proxy's image."""
 
-    def run(self) -> None:
-        """Make sure that the repository is there and right. Raises ``ComposeError``, or what its steps raise."""
+    def run(self, reconsider: Callable[[Path], None] = lambda _: None) -> None:
+        """Make sure that the repository is there and right. Raises ``ComposeError``, or what its steps raise.
+
+        ``reconsider`` is shown the checkpoint before it is converted, and raises if it can't be served after all.
+        """
         repository = self.plan.team.model_dir
         if self._reused():
             self.say(f"{repository} is there already, and its files have their sizes.")
             return
         checkpoint = self._checkpoint()
+        reconsider(checkpoint)
         if all(find_spec(name) for name in self.libraries):
             self._convert_here(checkpoint)
         else:

@@ -201,16 +201,18 @@ def test_a_bundle_that_is_not_as_it_was_made_is_refused(
     assert "Nothing was changed" in (said := capsys.readouterr().err) or "nothing was changed" in said
     assert other.calls() == []
     assert {path.name for path in other.root.iterdir()} == {"bin", "docker"}
+    assert not (other.root.parent / "outside").exists()
 
 
-def test_links_in_a_bundle_are_refused(tmp_path: Path, other: Host) -> None:
-    """A link could lead out of the folder."""
+def test_links_in_a_bundle_are_refused(tmp_path: Path, other: Host, capsys: Output) -> None:
+    """A link could lead out of the folder; so could a file of any other unusual kind."""
     bundle = tmp_path / "evil.tar"
     with tarfile.open(bundle, "w") as archive:
         entry = tarfile.TarInfo("pilotfish-team/models")
         entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
         archive.addfile(entry)
     assert other.run("load", bundle) == 1
+    assert "no bundle of ours" in capsys.readouterr().err
     assert not other.team.exists()
 
 

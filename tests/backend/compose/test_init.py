@@ -18,6 +18,7 @@ from backend.compose.host import GPU, Host
 from backend.compose.judge import needs_compose, resolved
 from harness.programs import script
 from pilotfish.backend.compose.answers import Plan, Wanted
+from pilotfish.backend.compose.errors import ComposeError
 from pilotfish.backend.compose.folder import read_team, read_values
 from pilotfish.backend.compose.init import Init
 from pilotfish.backend.compose.sources import MODELS, find_source
@@ -219,14 +220,14 @@ def test_a_triton_elsewhere_needs_the_tokenizer_only(host: Host, checkpoint: Pat
     assert read_values(host.team / ".env")["COMPOSE_PROFILES"] == ""
 
 
-def test_a_model_of_the_hub_is_downloaded(host: Host, checkpoint: Path) -> None:
+def test_a_model_of_the_hub_is_downloaded(host: Host, checkpoint: Path, port: int) -> None:
     """By its name; where the download was cut, a second run goes on, with the answers of the first."""
     files = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
     with checkpoint_hub("Makers/tiny", files) as hub:
         hub.cut["tokenizer.json"] = 1000
         made = Init(
             folder=host.team,
-            wanted=Wanted(model="Makers/tiny", port=5033),
+            wanted=Wanted(model="Makers/tiny", port=port),
             environment={"PATH": str(host.root / "bin")},
             say=lambda _: None,
             progress=silent,
@@ -238,10 +239,28 @@ def test_a_model_of_the_hub_is_downloaded(host: Host, checkpoint: Path) -> None:
         assert not (host.team / "keys").exists()
         hub.cut.clear()
         hub.refuse = False
-        assert made.run().team.port == 5033
+        assert made.run().team.port == port
         assert [name for name, _ in hub.asked].count("model.safetensors") == 1
     assert (host.team / "checkpoints" / "tiny" / "config.json").is_file()
     assert check_sizes(read_team(host.team).model_dir) == []
+
+
+def test_a_model_of_the_hub_that_does_not_fit(host: Host, checkpoint: Path, port: int) -> None:
+    """Its shape is known when it is here: it is not converted in vain."""
+    host.install_gpus("0, Tiny, 100, 8.6")
+    files = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+    with checkpoint_hub("Makers/tiny", files) as hub:
+        made = Init(
+            folder=host.team,
+            wanted=Wanted(model="Makers/tiny", port=port),
+            environment={"PATH": str(host.root / "bin")},
+            say=lambda _: None,
+            progress=silent,
+            endpoint=hub.address,
+        )
+        with pytest.raises(ComposeError, match=r"GPU 0 \(Tiny\) has 0\.1 GiB"):
+            made.run()
+    assert not (host.team / "models").exists()
 
 
 def test_a_converter_in_the_image_does_the_same(host: Host, checkpoint: Path) -> None:

@@ -1,5 +1,8 @@
 """The wheel that the images are built from."""
 
+import base64
+import csv
+import hashlib
 import subprocess
 import sys
 import tomllib
@@ -17,12 +20,20 @@ def test_what_is_installed_here_is_packed(tmp_path: Path) -> None:
     wheel = write_wheel(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        contents = {name: archive.read(name) for name in names}
+        record = contents[f"pilotfish-{version()}.dist-info/RECORD"].decode()
+        rows = {row[0]: tuple(row[1:]) for row in csv.reader(record.splitlines())}
         metadata = archive.read(f"pilotfish-{version()}.dist-info/METADATA").decode()
     for folder in ("lsp", "backend"):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert f"pilotfish/{path.relative_to(ROOT).as_posix()}" in names
     assert not [name for name in names if name.endswith(".pyc")]
+    assert set(rows) == names
+    for name, (digest, size) in rows.items():
+        if not name.endswith("/RECORD"):
+            sha256 = base64.urlsafe_b64encode(hashlib.sha256(contents[name]).digest()).decode().rstrip("=")
+            assert (digest, size) == (f"sha256={sha256}", str(len(contents[name])))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {"triton", "convert"} <= set(extras)
     assert "Provides-Extra: triton" in metadata
