@@ -9,6 +9,8 @@ from .team import OWN_TRITON, Team
 
 _NEWEST_OF_FASTERTRANSFORMER = 8.6
 """Compute capability up to which FauxPilot's image was built."""
+_OLDEST_OF_PYTHON = 7.5
+"""What NVIDIA promises of the image that CTranslate2 runs in; CTranslate2 itself knows older ones."""
 _OLDEST_OF_ALL = 6.0
 
 
@@ -56,6 +58,14 @@ def _check_kind(team: Team, gpu: Gpu) -> list[Finding]:
     if gpu.capability and gpu.capability < _OLDEST_OF_ALL:
         return [
             Finding(f"GPU {gpu.index} ({gpu.name}) has compute capability {gpu.capability}; 6.0 is needed.")
+        ]
+    if team.profile == "python" and 0 < gpu.capability < _OLDEST_OF_PYTHON:
+        return [
+            Finding(
+                f"GPU {gpu.index} ({gpu.name}) has compute capability {gpu.capability}, and NVIDIA's image is made for "
+                "7.5 and newer. If it does not start: --backend fastertransformer",
+                stops=False,
+            )
         ]
     if team.profile == "fastertransformer" and gpu.capability > _NEWEST_OF_FASTERTRANSFORMER:
         return [

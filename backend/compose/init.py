@@ -91,7 +91,11 @@ class Init:
         """What FauxPilot's own variables mean here: its image, unless its Triton ran elsewhere."""
         if before.triton_host != OWN_TRITON:
             return replace(before, profile="external")
-        self.say("This .env has no COMPOSE_PROFILES, so it is taken for one of FauxPilot's.")
+        self.say(
+            "This .env has no COMPOSE_PROFILES, so it is taken for one of FauxPilot's. What FauxPilot serves from "
+            f"{before.model_dir} is not used: the model is converted anew, {before.model} if you don't name another. "
+            "For one of your own: --model CHECKPOINT"
+        )
         # There the port was one of the host; here nothing outside the containers sees it.
         return replace(before, profile="fastertransformer" if values.get("NUM_GPUS") else before.profile)
 

@@ -206,7 +206,9 @@ def test_fauxpilots_settings_are_taken_over(host: Host, checkpoint: Path, capsys
     assert team.model_dir == old / "models" / "tiny-codegen-fastertransformer-2gpu"
     assert team.checkpoints == old / ".hf_cache"
     assert list((old / "models" / "codegen-350M-multi-2gpu").iterdir()) == []
-    assert "taken for one of FauxPilot's" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "taken for one of FauxPilot's" in said
+    assert "codegen-350M-multi-2gpu is not used" in said
 
 
 def test_a_triton_elsewhere_needs_the_tokenizer_only(host: Host, checkpoint: Path) -> None:

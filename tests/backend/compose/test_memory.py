@@ -85,13 +85,18 @@ def test_gpus_that_are_not_there_are_named() -> None:
     assert "--backend cpu" in finding.text
 
 
-def test_a_gpu_too_new_for_fauxpilots_image_is_told_of() -> None:
-    """It may yet run, so this does not stop anybody; for CTranslate2 it is none too new."""
+def test_a_gpu_too_new_or_too_old_for_an_image_is_told_of() -> None:
+    """It may yet run, so this does not stop anybody; one that nothing knows does."""
     ada = gpu(24, capability=8.9)
     (finding,) = check_gpus(Team(profile="fastertransformer", gpus=(0,)), [ada], NAMED["2B"], "float16")
     assert not finding.stops
     assert "--backend python" in finding.text
     assert not check_gpus(Team(profile="python", gpus=(0,)), [ada], NAMED["2B"], "float16")
+    (finding,) = check_gpus(
+        Team(profile="python", gpus=(0,)), [gpu(24, capability=7.0)], NAMED["2B"], "float16"
+    )
+    assert not finding.stops
+    assert "7.5" in finding.text
     assert "6.0 is needed" in texts("python", "350M", gpu(12, capability=3.5))
 
 
