@@ -65,6 +65,11 @@ class Decoder:
         return self._generator.device
 
     @property
+    def state_bytes(self) -> int:
+        """Bytes that the state of one kept token takes."""
+        return self._generator.state_bytes
+
+    @property
     def compute_type(self) -> str:
         """The type that CTranslate2 computes in, such as ``int8_float32``."""
         return self._generator.compute_type

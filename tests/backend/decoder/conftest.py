@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .tiny_model import Reference, write_tiny_model
+from harness.tiny_ct2 import Reference, write_tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from harness.tiny_ct2 import END
 from pilotfish.backend.decoder.call import Call, LockedPrefixes
 from pilotfish.backend.decoder.generator import Generator
 from pilotfish.backend.decoder.prefixes import NO_CUT, Cut
 from pilotfish.backend.decoder.rows import Outcome, Row
-
-from .tiny_model import END
 
 PROMPT = list(range(200))
 

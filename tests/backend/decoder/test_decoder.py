@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.tiny_ct2 import END, ROWS, Reference
 from pilotfish.backend.decoder.call import STEPS_WITH_LOGITS
 from pilotfish.backend.decoder.decoder import (
     DecodeError,
@@ -23,8 +24,6 @@ from pilotfish.backend.decoder.decoder import (
     Step,
 )
 from pilotfish.backend.decoder.generator import threads_for
-
-from .tiny_model import END, ROWS, Reference
 
 GENERATOR = np.random.default_rng(3)
 PROMPTS = [GENERATOR.integers(0, END, length).tolist() for length in (1, 2, 3, 17, 40, 41, 56, 100, 100, 200)]

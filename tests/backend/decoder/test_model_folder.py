@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.tiny_ct2 import HEAD_DIM, HEADS, ROWS
 from pilotfish.backend.decoder.model_folder import ModelFolderError, read_model_folder
-
-from .tiny_model import HEAD_DIM, HEADS, ROWS
 
 
 def copied(tiny_model: Path, tmp_path: Path) -> Path:

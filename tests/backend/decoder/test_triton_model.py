@@ -13,11 +13,11 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
+from harness.tiny_ct2 import END, ROWS, Reference
 from harness.triton import TritonError, TritonProcess
 from pilotfish.backend.converter.python_backend_config import PythonBackendConfig
 from pilotfish.backend.decoder.words import pack_words
 
-from .tiny_model import END, ROWS, Reference
 from .triton_repository import MODEL, write_repository
 
 GENERATOR = np.random.default_rng(11)

@@ -3,10 +3,9 @@
 import shutil
 from pathlib import Path
 
+from harness.tiny_ct2 import END, ROWS
 from pilotfish.backend import decoder
 from pilotfish.backend.converter.python_backend_config import PythonBackendConfig, model_config
-
-from .tiny_model import END, ROWS
 
 MODEL = "fastertransformer"
 
