@@ -38,7 +38,7 @@ class CTranslate2Settings:
     context: int | None = None
     """Tokens that prompt and completion share; None: all that the model has positions for."""
     threads: int | None = None
-    """CPU threads of each slot; None: the cores, shared out."""
+    """CPU threads of each slot; None: as many as help."""
     device: str = "auto"
     """``cpu``, ``cuda``, or ``auto``: a GPU if there is one."""
     compute_type: str = "default"
