@@ -16,7 +16,7 @@ from .errors import ComposeError
 _NAME = "pilotfish"
 _PACKAGES = ("pilotfish.lsp", "pilotfish.backend")
 _LEFT_OUT = {"__pycache__"}
-_METADATA = ("METADATA", "entry_points.txt", "top_level.txt")
+_BESIDE = ("entry_points.txt", "top_level.txt")
 _WHEEL = """\
 Wheel-Version: 1.0
 Generator: pilotfish-backend compose
@@ -41,7 +41,12 @@ def write_wheel(folder: Path) -> Path:
         for path in sorted(root.rglob("*")):
             if path.is_file() and not _LEFT_OUT.intersection(path.parts):
                 files[f"{package.replace('.', '/')}/{path.relative_to(root).as_posix()}"] = path.read_bytes()
-    for name in _METADATA:
+    # The second is its name beside sources.
+    metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO")
+    if not metadata:
+        raise ComposeError(f"the installed {_NAME} has no metadata: install it again.")
+    files[f"{stem}.dist-info/METADATA"] = metadata.encode()
+    for name in _BESIDE:
         if (text := installed.read_text(name)) is not None:
             files[f"{stem}.dist-info/{name}"] = text.encode()
     files[f"{stem}.dist-info/WHEEL"] = _WHEEL.encode()
