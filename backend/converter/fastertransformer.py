@@ -79,8 +79,8 @@ def write(
     files.sort(key=lambda spec: spec.bytes(dtype), reverse=True)  # so that no worker ends with a large one
     jobs = [partial(_write_file, weights, spec, folder, dtype, stage) for spec in files]
     with ThreadPoolExecutor(min(_MOST_WORKERS, os.cpu_count() or 1)) as workers:
-        running = [workers.submit(job) for job in jobs]
         try:
+            running = [workers.submit(job) for job in jobs]
             for done in wait(running, return_when=FIRST_EXCEPTION).done:
                 done.result()
         except BaseException:

@@ -8,7 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -275,19 +275,21 @@ def test_kill_in_the_middle_leaves_the_target_as_it_was(checkpoint: Path, tmp_pa
 
 
 def test_an_interrupt_ends_all_writers(checkpoint: Path, tmp_path: Path) -> None:
-    """Ctrl+C while several threads write: it ends soon, and nothing is left."""
+    """Ctrl+C while several threads write: all end, and nothing is left."""
+    raised: list[None] = []
 
     class Interrupted:
         def begin(self, what: str, total: int | None) -> None:
             """Ignored."""
 
         def advance(self, _count: int, /) -> None:
-            signal.raise_signal(signal.SIGINT)
+            if threading.current_thread() is not threading.main_thread():
+                signal.raise_signal(signal.SIGINT)
+                raised.append(None)
 
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         convert(ConvertOptions(checkpoint, tmp_path / "out"), Interrupted())
-    assert time.monotonic() - started < 30
+    assert raised
     assert list(tmp_path.iterdir()) == []
 
 

@@ -167,4 +167,7 @@ def test_a_swap_in_two_steps_that_was_killed_is_settled(tmp_path: Path) -> None:
     exchange.settle(place)
     assert content(place) == "old"
     assert beside(place) == ["out"]
-    exchange.settle(place)
+    place.rename(aside)
+    with pytest.raises(ConvertError, match="--force"):  # a run settles before it looks
+        write(place)
+    assert beside(place) == ["out"]
