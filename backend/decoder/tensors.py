@@ -90,7 +90,7 @@ def _prompts(ids: NDArray[Any], lengths: Sequence[int]) -> list[tuple[int, ...]]
     for length in lengths:
         if length > wide:
             raise InvalidRequest(f"input_lengths says {length}, but input_ids has {wide} tokens a row")
-    return [tuple(row[:length].tolist()) for row, length in zip(ids, lengths)]  # noqa: B905 - Python 3.9 has no strict
+    return [tuple(row[:length].tolist()) for row, length in zip(ids, lengths, strict=True)]
 
 
 def _logprobs(tensors: Tensors, count: int) -> list[Any]:
@@ -106,7 +106,9 @@ def _biases(tensors: Tensors, count: int) -> list[Any]:
     ids, values = tensors["logit_bias_ids"], tensors.get("logit_bias_values")
     if values is None or ids.shape != values.shape or ids.ndim != 2 or len(ids) != count:
         raise InvalidRequest("logit_bias_ids and logit_bias_values must both have the shape [rows, tokens]")
-    return [dict(zip(row.tolist(), bias.tolist())) for row, bias in zip(ids, values)]  # noqa: B905
+    return [
+        dict(zip(row.tolist(), bias.tolist(), strict=True)) for row, bias in zip(ids, values, strict=True)
+    ]
 
 
 def _words(tensors: Tensors, name: str, count: int) -> list[Any]:
