@@ -204,7 +204,6 @@ def read_certificates(path: Path) -> bytes:
 _Mapped = tuple[grpc.StatusCode, tuple[str, ...], type[EngineError], str]
 _STATUSES: Sequence[_Mapped] = (
     (grpc.StatusCode.UNAVAILABLE, _FULL, EngineBusy, "the queue of Triton at {url} is full: {said}."),
-    (grpc.StatusCode.RESOURCE_EXHAUSTED, ("",), EngineBusy, "Triton at {url} has no room: {said}."),
     (grpc.StatusCode.UNAVAILABLE, _UNREACHED, NotSent, "no Triton answers at {url}: {said}."),
     (grpc.StatusCode.UNAVAILABLE, ("",), EngineUnavailable, "Triton at {url} is not available: {said}."),
     (grpc.StatusCode.NOT_FOUND, ("",), EngineUnavailable, "Triton at {url} has lost its model: {said}."),
