@@ -133,10 +133,13 @@ def test_what_occurs_twice_is_stored_once(tmp_path: Path, quantization: str | No
     """Tied embeddings and untrained biases become aliases, the same ones as theirs."""
     tied = weights().tensors["wte.weight"]
     zeros = np.zeros(SHAPE.hidden, np.float32)
-    almost = zeros.copy()
+    almost = weights().tensors["h.4.mlp.fc_in.weight"].copy()
     almost[-1] = 1
     source = weights(
-        lm_head__weight=tied, h__3__ln_1__bias=zeros, h__10__mlp__fc_out__bias=zeros, ln_f__bias=almost
+        lm_head__weight=tied,
+        h__3__ln_1__bias=zeros,
+        h__10__mlp__fc_out__bias=zeros,
+        h__5__mlp__fc_in__weight=almost,
     )
     assert find_aliases(architecture(), source) == {
         "decoder/projection/weight": "decoder/embeddings/weight",

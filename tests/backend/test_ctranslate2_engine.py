@@ -141,7 +141,7 @@ async def test_stopping_ends_what_runs_and_what_waits(new_engine: Callable[[], C
     await engine.start()
     tasks = [
         asyncio.create_task(collect(engine, Generation([1], 2000, Sampling(temperature=1.0))))
-        for _ in range(5)
+        for _ in range(300)
     ]
     await asyncio.sleep(0.05)
     async with asyncio.timeout(5):

@@ -47,7 +47,7 @@ def row_of(generation: Generation, can: Capabilities, end_id: int) -> Row:
         presence_penalty=sampling.presence_penalty,
         frequency_penalty=sampling.frequency_penalty,
         logit_bias=sampling.logit_bias,
-        seed=None if sampling.seed is None else sampling.seed % 2**64,  # theirs may be negative, ours not
+        seed=sampling.seed,
         start_id=end_id,
         end_id=end_id,
         logprobs=wanted,
