@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -70,7 +70,15 @@ class Manifest:
 
 
 def _architecture(found: Mapping[str, Any]) -> Architecture:
-    return Architecture(**found["architecture"])
+    """The sizes; a value of another type than its default's is refused."""
+    architecture = Architecture(**found["architecture"])
+    for owner, value, default in (
+        *((key, found[key], 0) for key in ("rows", "gpus")),
+        *((each.name, getattr(architecture, each.name), each.default) for each in fields(Architecture)),
+    ):
+        if type(value) is not type(default):
+            raise ValueError(f"its {owner} is {value!r}")
+    return architecture
 
 
 def _files(found: Mapping[str, Any]) -> dict[str, FileEntry]:
