@@ -7,6 +7,7 @@ choose; as long as the choices agree it goes on, and where they part it is start
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,10 @@ __all__ = ["DecodeError", "Decoder", "InvalidRow", "ModelFolderError", "Outcome"
 
 Emit = Callable[[int, Step], bool]
 """Takes a row's index and its next token; True ends the row."""
+
+
+EMPTYING_SHARE = 50
+"""Reading the model again, which empties the cache, takes at most one part in so many of the time."""
 
 
 def _never(_index: int) -> bool:
@@ -42,6 +47,7 @@ class Decoder:
         slots: int = 1,
         threads: int = 0,
         prefix_cache: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Load a CTranslate2 model folder. Raises ModelFolderError or DecodeError, which name it."""
         self._generator = Generator(
@@ -51,6 +57,8 @@ class Decoder:
         self._changed = threading.Condition()
         self._running = 0
         self._emptying = False
+        self._clock = clock
+        self._loaded_at = clock()
         self._closed = False
         self.slots = slots
 
@@ -114,7 +122,7 @@ class Decoder:
         finally:
             with self._changed:
                 self._running -= 1
-                self._emptying = not self._running and not self._closed and self._prefixes.crowded
+                self._emptying = not self._running and not self._closed and self._should_empty()
                 self._changed.notify_all()
             if self._emptying:
                 # Beside the caller, who has what it asked for. The next one waits until the model is back.
@@ -122,6 +130,10 @@ class Decoder:
 
     def _may_start(self) -> bool:
         return self._closed or (self._running < self.slots and not self._emptying)
+
+    def _should_empty(self) -> bool:
+        rested = self._clock() - self._loaded_at
+        return self._prefixes.crowded and rested >= EMPTYING_SHARE * self._generator.load_seconds
 
     def _empty(self) -> None:
         try:
@@ -133,4 +145,5 @@ class Decoder:
         finally:
             with self._changed:
                 self._emptying = False
+                self._loaded_at = self._clock()
                 self._changed.notify_all()

@@ -56,6 +56,7 @@ class Generator:
         with _mapped(f"{path} can't be loaded"):
             if device == "auto":
                 device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+            began = time.monotonic()
             self._generator: Any = ctranslate2.Generator(
                 str(path),
                 device=device,
@@ -63,6 +64,7 @@ class Generator:
                 inter_threads=slots,
                 intra_threads=threads or threads_for(slots, usable_cores()),
             )
+        self.load_seconds = time.monotonic() - began
         self.device = str(self._generator.device)
         self.compute_type = str(self._generator.compute_type)
 

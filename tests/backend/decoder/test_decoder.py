@@ -241,7 +241,8 @@ def test_a_row_of_no_tokens_warms_the_cache(tiny_model: Path, decoder: Decoder) 
 
 def test_a_full_cache_is_emptied_when_nothing_runs(tiny_model: Path, reference: Reference) -> None:
     """The model is read again; calls in between wait and are answered right."""
-    decoder = Decoder(tiny_model, device="cpu", prefix_cache=1)  # of 1024 tokens for this model
+    clock = itertools.count(0.0, 1000.0)
+    decoder = Decoder(tiny_model, device="cpu", prefix_cache=1, clock=lambda: next(clock))  # of 1024 tokens
     try:
         kept = []
         for start in range(12):
@@ -256,6 +257,21 @@ def test_a_full_cache_is_emptied_when_nothing_runs(tiny_model: Path, reference: 
         decoder.close()
 
 
+def test_a_cache_is_not_emptied_all_the_time(tiny_model: Path) -> None:
+    """A large model takes long to read: then what does not fit is read anew, as without a cache."""
+    decoder = Decoder(tiny_model, device="cpu", prefix_cache=1, clock=lambda: 0.0)
+    try:
+        kept = []
+        for start in range(8):
+            prompt = [(start * 7 + place) % END for place in range(200)]
+            for _ in range(3):
+                _, (outcome,) = run(decoder, row(prompt, max_tokens=2))
+            kept.append(outcome.cached_tokens)
+        assert kept == [192] * 5 + [0] * 3
+    finally:
+        decoder.close()
+
+
 def test_a_model_that_was_replaced_is_not_taken_in_by_the_way(
     tiny_model: Path, tmp_path: Path, reference: Reference
 ) -> None:
@@ -264,7 +280,8 @@ def test_a_model_that_was_replaced_is_not_taken_in_by_the_way(
     folder.mkdir()
     for name in ("model.bin", "config.json", "vocabulary.json"):
         (folder / name).write_bytes((tiny_model / name).read_bytes())
-    decoder = Decoder(folder, device="cpu", prefix_cache=1)
+    clock = itertools.count(0.0, 1000.0)
+    decoder = Decoder(folder, device="cpu", prefix_cache=1, clock=lambda: next(clock))
     try:
         (folder / "model.bin").unlink()
         for start in range(8):
