@@ -12,7 +12,7 @@ from .triton_config import MOUNT
 if TYPE_CHECKING:
     from pilotfish.backend.models.progress import Progress
 
-_QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16")
+QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16")
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -124,15 +124,17 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the repository's folder as the server will see it (default: %(default)s, FauxPilot's)",
     )
     other = convert.add_argument_group("ctranslate2")
-    other.add_argument(
-        "--quantization", choices=_QUANTIZATIONS, metavar="TYPE", help=", ".join(_QUANTIZATIONS)
-    )
+    other.add_argument("--quantization", choices=QUANTIZATIONS, metavar="TYPE", help=", ".join(QUANTIZATIONS))
 
 
 _CONVERT_NOTES = """\
 --dtype for fastertransformer: fp32 (default) is what every version reads; FauxPilot's image (backend 1.1) reads
 nothing else, and computes in half precision all the same. fp16 takes half the disk, for backend 1.2 (FasterTransformer
 5.1) and newer only. For ctranslate2: the checkpoint's own by default.
+
+DIR/fastertransformer/config.pbtxt is for unary requests. In configs/ beside it, decoupled.pbtxt streams; unary.pbtxt,
+for fastertransformer, has the 64-bit seed of backend 1.2 and newer. Start Triton with --model-config-name, or copy one
+over config.pbtxt.
 
 All tensors are checked before anything is written. The repository is written beside DIR and renamed when it is whole: a
 run that fails or is killed leaves DIR as it was. Exit status: 0 done, 1 can't be done, 130 interrupted."""

@@ -10,6 +10,9 @@ import pytest
 
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.__main__ import main
+from pilotfish.backend.arguments import build_parser
+from pilotfish.backend.converter.commands import QUANTIZATIONS
+from pilotfish.backend.converter.ct2_numbers import SCHEMES
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,13 @@ def test_help_says_what_each_type_is_for(capsys: pytest.CaptureFixture[str]) -> 
     told = " ".join(capsys.readouterr().out.split())
     assert "FauxPilot's image (backend 1.1) reads nothing else" in told
     assert "fp16 takes half the disk, for backend 1.2" in told
+
+
+def test_every_quantisation_can_be_asked_for() -> None:
+    """The command line is built without the modules that know them, so it has a list of its own."""
+    options = vars(build_parser().parse_args(["convert", "a", "--out", "b", "--target", "ctranslate2"]))
+    assert options["quantization"] is None
+    assert set(QUANTIZATIONS) == {name for name in SCHEMES if name}
 
 
 def test_a_terminal_gets_a_bar(checkpoint: Path, tmp_path: Path) -> None:
