@@ -41,8 +41,18 @@ SHAPE = Architecture(
     mp=4,
 )
 CODES = {"float16": "F16", "float32": "F32"}
-CASES = (("float16", "fp32"), ("float32", "fp32"), ("float16", "fp16"))
-"""Types of the checkpoint and of the files: one of the hub for FauxPilot's image, a fine-tuned one, newer servers."""
+CASES = (
+    ("float16", "fp32"),
+    ("float32", "fp32"),
+    ("float16", "fp16"),
+    ("float16", "float16"),
+    ("float16", "int8"),
+    ("float32", "int8_float16"),
+)
+"""Types of the checkpoint and of the files. For FasterTransformer: one of the hub for FauxPilot's image, a fine-tuned
+one, newer servers; for CTranslate2: as it is, for CPUs, a fine-tuned one for GPUs."""
+DTYPES = ("fp32", "fp16")
+"""FasterTransformer's; all others are CTranslate2's quantizations."""
 MEMORY_BAR = 1.5e9
 RATE_BAR = 0.7
 CHUNK = 4 << 20
@@ -63,7 +73,12 @@ class Case:
     seconds: list[float] = field(default_factory=list)
     """To convert, one number a round."""
     copy_seconds: list[float] = field(default_factory=list)
-    """To copy and hash as many bytes as were written."""
+    """To copy and hash as many bytes as were read or written, whichever is more."""
+
+    @property
+    def moved(self) -> int:
+        """Bytes of what was copied."""
+        return max(self.read, self.written)
 
     @property
     def ratio(self) -> float:
@@ -127,8 +142,9 @@ def measure(
         case.peak = max(case.peak, peak)
         case.written = sum(path.stat().st_size for path in files(out))
         if not sparse:
-            forget(out)
-            case.copy_seconds.append(copy_and_hash(out, copy))
+            larger = out if case.written > case.read else checkpoint
+            forget(larger)
+            case.copy_seconds.append(copy_and_hash(larger, copy))
     for folder in (checkpoint, out):
         shutil.rmtree(folder)
     return case
@@ -171,7 +187,10 @@ def write_checkpoint(folder: Path, stored: str, layers: int, *, sparse: bool) ->
 def convert(checkpoint: Path, out: Path, dtype: str, gpus: int) -> tuple[float, int]:
     """Seconds and peak memory of the command, from its start to its end."""
     command = [sys.executable, "-P", "-m", "pilotfish.backend", "convert", str(checkpoint), "--out", str(out)]
-    command += ["--target", "fastertransformer", "--dtype", dtype, "--gpus", str(gpus)]
+    if dtype in DTYPES:
+        command += ["--target", "fastertransformer", "--dtype", dtype, "--gpus", str(gpus)]
+    else:
+        command += ["--target", "ctranslate2", "--quantization", dtype]
     started = time.perf_counter()
     peak = 0
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
@@ -228,12 +247,12 @@ def table(cases: Sequence[Case], *, sparse: bool) -> str:
         f"{'checkpoint to files':22}{'GB in':>8}{'GB out':>8}{'memory MB':>11}{'MB/s':>8}{'cp+sha256':>11}{'ratio':>8}"
     ]
     for case in cases:
-        rate = case.written / 1e6 / min(case.seconds)
+        rate = case.moved / 1e6 / min(case.seconds)
         line = (
             f"{case.name:22}{case.read / 1e9:8.1f}{case.written / 1e9:8.1f}{case.peak / 1e6:11.0f}{rate:8.0f}"
         )
         if not sparse:
-            line += f"{case.written / 1e6 / min(case.copy_seconds):11.0f}{case.ratio:8.2f}"
+            line += f"{case.moved / 1e6 / min(case.copy_seconds):11.0f}{case.ratio:8.2f}"
         lines.append(line)
     lines.append(f"bars: memory at most {MEMORY_BAR / 1e6:.0f} MB, ratio at least {RATE_BAR}")
     return "\n".join(lines)
