@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +143,21 @@ def test_a_broken_repository_is_an_error_with_the_log(tmp_path: Path) -> None:
         process.start()
     with pytest.raises(RuntimeError, match="not running"):
         _ = process.pid
+
+
+def test_nothing_outlives_a_test_run_that_is_killed(model: ScriptedModel, tmp_path: Path) -> None:
+    """A process that dies with a server running takes the server and its stubs with it."""
+    program = (
+        "import os, sys; from pathlib import Path; from harness.triton import TritonProcess;"
+        "triton = TritonProcess(Path(sys.argv[1]), log=Path(sys.argv[2])).start();"
+        "print(triton.pid, *triton.stubs(), flush=True); os._exit(1)"
+    )
+    argv = [sys.executable, "-c", program, str(model.repository), str(tmp_path / "triton.log")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) > 1, done.stderr
+    asyncio.run(until(lambda: not any(map(psutil.pid_exists, pids))))
 
 
 def test_tokens_stream_and_stop_when_the_stream_is_closed(tmp_path: Path) -> None:

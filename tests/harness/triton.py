@@ -131,8 +131,9 @@ class TritonProcess:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        # Kills the server if this process ends without having done so: then its standard input ends.
-        watch = ["sh", "-c", 'read _; kill -KILL "$1"', "sh", str(self._process.pid)]
+        # Kills the server and its stubs, which are of its group, if this process ends without having done so: then
+        # its standard input ends.
+        watch = ["sh", "-c", 'read _; kill -s KILL -- "-$1"', "sh", str(self._process.pid)]
         self._watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
 
     def wait_ready(self) -> Self:
