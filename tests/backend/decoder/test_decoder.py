@@ -295,36 +295,33 @@ def test_a_model_that_was_replaced_is_not_taken_in_by_the_way(
 
 def test_as_many_calls_run_at_once_as_there_are_slots(decoder: Decoder) -> None:
     """A third one waits until one of the two has ended, and only then is asked whether it is still wanted."""
-    running, most, lock = 0, 0, threading.Lock()
-    asked: list[int] = []
+    lock = threading.Lock()
+    asked, ended, most = 0, 0, 0
     both = threading.Barrier(2, timeout=20)
 
     def call(number: int) -> None:
-        nonlocal running, most
-        first = True
-
-        def emit(_index: int, step: Step) -> bool:
-            nonlocal running, most, first
-            if first:
-                first = False
-                with lock:
-                    running += 1
-                    most = max(most, running)
-                both.wait()  # two at a time get here, or nobody
-            if step.last:
-                with lock:
-                    running -= 1
-            return False
+        steps = itertools.count()
 
         def cancelled(_index: int) -> bool:
-            asked.append(running)
+            nonlocal asked, most
+            with lock:
+                asked += 1
+                most = max(most, asked - ended)
+            return False
+
+        def emit(_index: int, step: Step) -> bool:
+            nonlocal ended
+            if next(steps) == 0:
+                both.wait()  # two at a time get here, or nobody
+            with lock:
+                ended += step.last
             return False
 
         decoder.decode([row(PROMPTS[3 + number], max_tokens=5)], emit, cancelled=cancelled)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(call, range(4)))
-    assert (most, max(asked), len(asked)) == (2, 1, 4)
+    assert (most, asked, ended) == (2, 4, 4)
 
 
 def test_who_hangs_up_while_waiting_is_never_started(decoder: Decoder) -> None:
