@@ -33,7 +33,7 @@ class Progress:
             self.reason = "stop_word"
         elif len(self.tokens) == self.row.max_tokens:
             self.reason = "length"
-        return Step(token, logprob, top, last=self.reason is not None)
+        return Step(token, logprob, top, self.reason is not None, self.cached_tokens)
 
     def cancel(self) -> None:
         """End here, unless it has ended by itself."""

@@ -78,6 +78,8 @@ class Step:
     """The most likely tokens with theirs, most likely first."""
     last: bool = False
     """Whether nothing follows."""
+    cached_tokens: int = 0
+    """As in the row's outcome, for those who tell it with the first token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,23 @@ async def test_stopping_ends_what_runs_and_what_waits(new_engine: Callable[[], C
     assert all(isinstance(outcome, EngineUnavailable) for outcome in outcomes), outcomes
 
 
+async def test_typing_on_reads_only_what_is_new(engine: CTranslate2Engine) -> None:
+    """The beginning that prompts share is kept, counted as such with the first piece, and changes no text."""
+    text = "def area(width, height):\n    return width * height\n\n\n" * 6
+    prompts = [await engine.tokenize(text + "print(area(1, 2)"[:typed]) for typed in (5, 6, 11, 16)]
+    outs = [await collect(engine, Generation(prompt, 4, GREEDY)) for prompt in prompts]
+    cached = [out.finish.cached_tokens for out in outs]
+    assert cached[:2] == [0, 0], "what only one prompt has is not kept"
+    assert all(64 <= count < len(prompts[0]) for count in cached[2:]), cached
+    assert [out.pieces[0].cached_tokens for out in outs] == cached
+    plain = CTranslate2Engine(replace(engine._settings, kept_megabytes=0))
+    await plain.start()
+    assert [(await collect(plain, Generation(prompt, 4, GREEDY))).text for prompt in prompts] == [
+        out.text for out in outs
+    ]
+    await plain.stop()
+
+
 def settings(path: Path, tokenizer: Path | None = None) -> CTranslate2Settings:
     return CTranslate2Settings(path, "tiny", tokenizer=tokenizer, threads=1)
 

@@ -88,7 +88,7 @@ class Run:
                         text.feed([item.token]),
                         logprobs=() if item.logprob is None else (self._logprob(item, item.logprob),),
                         prompt_tokens=len(self._row.context) if first else None,
-                        cached_tokens=0 if first else None,
+                        cached_tokens=item.cached_tokens if first else None,
                     )
             yield item
         finally:

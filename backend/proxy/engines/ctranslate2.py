@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .base import Capabilities, EngineError, EngineUnavailable, Finish, Generation, Piece, Sampling
+from .base import (
+    Capabilities,
+    EngineError,
+    EngineUnavailable,
+    Finish,
+    FinishReason,
+    Generation,
+    Piece,
+    Sampling,
+)
 from .ct2_place import find_place
 from .ct2_run import Run, row_of
 from .tokenizer import Tokenizer
@@ -43,6 +52,9 @@ class CTranslate2Settings:
     """``cpu``, ``cuda``, or ``auto``: a GPU if there is one."""
     compute_type: str = "default"
     """CTranslate2's name of what it computes in; ``default``: as the weights are stored, if the device can."""
+    kept_megabytes: int = 512
+    """Memory for beginnings of prompts, so that somebody who types on does not wait until all is read again: 3,000
+    tokens of a CodeGen-350M, 240 of a 6B. 0: none."""
 
 
 @dataclass(slots=True)
@@ -60,7 +72,9 @@ class _Running:
 class CTranslate2Engine:
     """``Engine`` over the decoder that also runs in Triton.
 
-    A prompt is read in one go: a generation that is closed meanwhile frees its slot when the prompt has been read.
+    A prompt is read in one go: a generation that is closed meanwhile frees its slot when the prompt has been read. For
+    that reason the kept beginnings of prompts are not announced as a prefix cache: nobody should have prompts read that
+    may not be needed.
     """
 
     def __init__(self, settings: CTranslate2Settings) -> None:
@@ -122,7 +136,7 @@ class CTranslate2Engine:
                 raise (error if running is self._running else _stopped()) from error
 
     async def probe(self) -> None:
-        """Get one real token, or raise ``EngineError``. No slot remembers anything that this could disturb."""
+        """Get one real token, or raise ``EngineError``. It is too short a prompt to be kept in another's place."""
         async with aclosing(self.generate(Generation([], 1, Sampling(temperature=0.0)))) as items:
             async for _ in items:
                 pass
@@ -147,6 +161,7 @@ class CTranslate2Engine:
                 compute_type=settings.compute_type,
                 slots=settings.slots,
                 threads=settings.threads or 0,
+                prefix_cache=settings.kept_megabytes,
             )
         except (ModelFolderError, DecodeError) as error:
             raise EngineError(str(error)) from error
@@ -176,7 +191,8 @@ class CTranslate2Engine:
 def _finish(outcome: "Outcome", tokens: int, prompt_tokens: int) -> Finish:
     if outcome.reason == "cancelled":  # not by us: we would not have read on
         raise _stopped()
-    return Finish("length" if outcome.reason == "length" else "stop", prompt_tokens, tokens)
+    reason: FinishReason = "length" if outcome.reason == "length" else "stop"
+    return Finish(reason, prompt_tokens, tokens, outcome.cached_tokens)
 
 
 def _stopped() -> EngineUnavailable:
