@@ -63,7 +63,7 @@ def _ctranslate2(options: Namespace, _: Path | None) -> EngineChoice:
     folder = folder.resolve()
     return EngineChoice(
         "ctranslate2",
-        folder.name,
+        _name(folder) or folder.name,
         folder,
         tokenizer=_existing_tokenizer(options.tokenizer),
         parallel=options.parallel,
@@ -146,7 +146,11 @@ def _check_repository(repository: Path) -> None:
 def _name(repository: Path | None) -> str | None:
     """What the repository's own manifest calls the model."""
     from .converter.manifest import NAME, Manifest
+    from .converter.problems import ConvertError
 
     if repository is None or not (repository / NAME).is_file():
         return None
-    return Manifest.read(repository).source or None
+    try:
+        return Manifest.read(repository).source or None
+    except ConvertError as error:
+        raise ModelError(str(error)) from error

@@ -70,6 +70,13 @@ def test_a_folder_is_ctranslate2s(tmp_path: Path, tokenizer_file: Path) -> None:
     assert made.tokenizer == tokenizer_file
 
 
+def test_a_converted_model_keeps_its_name(repository: Path, tmp_path: Path) -> None:
+    """Wherever it was put; a manifest that can't be read is named."""
+    assert choice("--model", str(repository)).name == "codegen-tiny"
+    (tmp_path / "pilotfish.json").write_text("{")
+    assert "pilotfish.json" in refused("--model", str(tmp_path))
+
+
 def test_triton_needs_an_address_and_a_tokenizer(tokenizer_file: Path) -> None:
     """Given both, the model has the name that the server knows, or the one that is said."""
     made = choice("--triton-url", "a:1,b", "--tokenizer", str(tokenizer_file), "--tls-ca", "ca.pem")
