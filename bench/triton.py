@@ -40,7 +40,7 @@ def main() -> int:
                 rows += asyncio.run(SCENARIOS[name](Path(folder), quick=arguments.quick))
         except (AssertionError, TimeoutError) as error:
             # One scenario that can't be finished must not hide the numbers of the others.
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            reason = (" ".join(str(error).split()) or type(error).__name__)[-200:]
             rows.append(Row(name, "finished", 0, "", 1, "==", note=reason))
         sys.stderr.write(f"{name} ({time.monotonic() - started:.0f} s)\n")
     sys.stdout.write(table(rows) + "\n")

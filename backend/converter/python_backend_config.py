@@ -46,6 +46,10 @@ def inputs(*, decoupled: bool) -> Iterator[Tensor]:
     yield Tensor("logit_bias_ids", "UINT32", (-1,))  # [rows, tokens]
     yield Tensor("logit_bias_values", "FP32", (-1,))  # [rows, tokens]
     yield Tensor("top_log_probs_count", "UINT32", scalar=True)
+    if decoupled:
+        yield Tensor(
+            "cancel_id", "UINT64", scalar=True
+        )  # ends the request with this id, and asks for nothing
 
 
 OUTPUTS = (

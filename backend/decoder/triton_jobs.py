@@ -4,10 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .rows import DecodeError, Row, Step
 from .tensors import Answer, InvalidRequest, Limits, read_rows
 
+CANCEL_ID = "cancel_id"
+"""The input, UINT64, by which a request names the one that it ends."""
 CANCEL_POLL = 0.01
 """Seconds between two questions to Triton, each of which takes a fifth of a millisecond: less than a step."""
 
@@ -93,6 +96,10 @@ class Streamed(_Job):
         self._left = len(self.rows)
         return readable
 
+    def hang_up(self) -> None:
+        """End it as though its client had hung up."""
+        self._hung_up = True
+
     def give(self, index: int, step: Step) -> bool:
         """See Job."""
         if self.cancelled():
@@ -117,6 +124,35 @@ class Streamed(_Job):
 
         self._final = final
         self._sender.send(response, flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL if final else 0)
+
+
+class Streams:
+    """The requests that are streamed, by their ids, so that another request can end one.
+
+    A client could cancel its call instead, but Triton 2.39 to 2.56 may crash of it: see triton_stream.py of the proxy.
+    """
+
+    def __init__(self) -> None:
+        self._running: WeakValueDictionary[str, Streamed] = WeakValueDictionary()
+
+    def open(self, requests: Sequence[Any]) -> list[Streamed]:
+        """Jobs for the requests that want tokens; those that end another are carried out and answered with nothing."""
+        jobs = []
+        for request in requests:
+            name = next((tensor for tensor in request.inputs() if tensor.name() == CANCEL_ID), None)
+            if name is None:
+                jobs.append(job := Streamed(request))
+                self._running[request.request_id()] = job
+            else:
+                self._end(str(name.as_numpy().flat[0]), request.get_response_sender())
+        return jobs
+
+    def _end(self, request_id: str, sender: Any) -> None:
+        import triton_python_backend_utils as pb
+
+        if (job := self._running.get(request_id)) is not None:
+            job.hang_up()
+        sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
 def _response(answer: Answer) -> Any:

@@ -14,7 +14,7 @@ from .decoder import Decoder
 from .rows import END_OF_TEXT
 from .scheduler import Scheduler
 from .tensors import POSITIONS, Limits
-from .triton_jobs import Streamed, Waiting
+from .triton_jobs import Streams, Waiting
 
 WEIGHTS = "weights"
 """The CTranslate2 model's folder, in the version's."""
@@ -43,11 +43,12 @@ class TritonPythonModel:
             end_id=int(found.get("end_id", END_OF_TEXT)),
         )
         self._scheduler = Scheduler(decoder)
+        self._streams = Streams()
 
     def execute(self, requests: Sequence[Any]) -> list[Any] | None:
         """Answer requests: a decoupled model in threads, a unary one with the responses that it returns."""
         if self._decoupled:
-            streamed = [Streamed(request) for request in requests]
+            streamed = self._streams.open(requests)
             self._scheduler.submit([job for job in streamed if job.read(self._limits)])
             return None
         waiting = [Waiting(request) for request in requests]

@@ -309,6 +309,21 @@ async def test_a_thousand_hang_up(front: Front, team: Team) -> None:
 # Faults that need a Triton of their own.
 
 
+async def test_a_model_that_can_not_be_stopped_runs_on(tmp_path: Path, tokenizer_file: Path) -> None:
+    """Triton of these versions would crash of a cancelled call: who hangs up is forgotten, and nobody else hurt."""
+    model = ScriptedModel(tmp_path / "models", Shape(absent=["cancel_id"]), seconds_per_token=0.02)
+    triton = TritonProcess(model.repository, config_name="decoupled")
+    async with started(triton), triton_proxy(triton.url, tokenizer=tokenizer_file) as front:
+        asked_for = asyncio.create_task(ask(front, stream=True))
+        await until(lambda: asked(model))
+        asked_for.cancel()
+        slots = front.service.slots
+        await until(lambda: slots.running == 0)
+        await until(lambda: [end.tokens for end in model.ends("finished")][-1:] == [8])
+        assert model.ends("cancelled") == []
+        assert (await ask(front)).status_code == 200
+
+
 @asynccontextmanager
 async def started(*processes: TritonProcess) -> AsyncIterator[None]:
     """Run some Tritons while inside."""

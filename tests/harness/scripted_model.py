@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import triton_python_backend_utils as pb
@@ -29,21 +30,34 @@ class TritonPythonModel:
         folder = Path(args["model_repository"])
         config = json.loads(args["model_config"])
         self.decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
+        self.running: WeakValueDictionary[str, Run] = WeakValueDictionary()
         self.script = folder / "script.json"
         self.record = os.open(folder / "record.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def execute(self, requests: Sequence[Any]) -> list[Any] | None:
         """Called with what Triton has put together."""
         script = json.loads(self.script.read_text())
-        runs = [Run(request, script, self.note) for request in requests]
         if not self.decoupled:
-            return serve_together(runs, script)
-        for run in runs:
+            return serve_together([Run(request, script, self.note) for request in requests], script)
+        for request in requests:
+            if any(tensor.name() == "cancel_id" for tensor in request.inputs()):
+                self.cancel(request)
+                continue
+            run = Run(request, script, self.note)
+            self.running[run.id] = run
             if script["blocking"]:
                 stream(run)
             else:
                 threading.Thread(target=stream, args=(run,), daemon=True).start()
         return None
+
+    def cancel(self, request: Any) -> None:
+        """End the request whose id is the number that this one brings; this one is answered with nothing."""
+        (name,) = (tensor.as_numpy() for tensor in request.inputs() if tensor.name() == "cancel_id")
+        run = self.running.get(str(name.flat[0]))
+        if run is not None:
+            run.stopped = True
+        request.get_response_sender().send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def note(self, event: str, **more: Any) -> None:
         """Append a line to the record."""
@@ -66,11 +80,16 @@ class Run:
             self.wanted = min(self.wanted, script["end_after"])
         self.done, self.ended = 0, False
         self.sent: list[float] = []
-        self.cancelled: Callable[[], bool] = request.is_cancelled
+        self.stopped = False
+        self.hung_up: Callable[[], bool] = request.is_cancelled
         Run.count += 1
         self.serial = Run.count
         inputs = {name: describe(value) for name, value in self.inputs.items()}
         note("request", serial=self.serial, id=self.id, inputs=inputs)
+
+    def cancelled(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self.stopped or self.hung_up()
 
     def end(self, how: str) -> None:
         """Record the end, once."""
@@ -153,7 +172,7 @@ def serve_together(runs: list[Run], script: Json) -> list[Any]:
 def stream(run: Run) -> None:
     """Decoupled: a response for each token, the last one final."""
     sender = run.request.get_response_sender()
-    run.cancelled = sender.is_cancelled
+    run.hung_up = sender.is_cancelled
     pause_all([run], run.script["seconds_before"], run.script)
     while True:
         error = trouble(run)

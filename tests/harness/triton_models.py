@@ -25,6 +25,8 @@ INPUTS = {
     "bad_words_list": ("INT32", "[ 2, -1 ]"),  # [B, 2, L]
     "stop_words_list": ("INT32", "[ 2, -1 ]"),
 }
+STREAM_INPUTS = {"cancel_id": ("UINT64", "[ 1 ]")}
+"""Of a decoupled model: the id of the request that this one ends, instead of being one itself."""
 REQUIRED = ("input_ids", "input_lengths", "request_output_len")
 RAGGED = ("input_ids", "bad_words_list", "stop_words_list")
 OUTPUTS = {
@@ -155,7 +157,7 @@ class ScriptedModel:
 def config_text(shape: Shape, *, decoupled: bool = False) -> str:
     """A config.pbtxt."""
     lines = [f'name: "{shape.name}"', 'backend: "python"', f"max_batch_size: {shape.max_batch_size}"]
-    inputs = {**INPUTS, "random_seed": (shape.seed_type, "[ 1 ]")}
+    inputs = {**INPUTS, **(STREAM_INPUTS if decoupled else {}), "random_seed": (shape.seed_type, "[ 1 ]")}
     for name, (kind, dims) in inputs.items():
         if name in shape.absent:
             continue

@@ -253,10 +253,9 @@ async def _responses(
     if not signature.decoupled:
         yield await server.wire.infer(tensors, outputs)
         return
-    async with server.wire.stream(tensors, outputs) as responses:
+    async with server.wire.stream(tensors, outputs, how=signature.ending) as responses:
         async for response in responses:
-            if response.outputs:  # the last one may be nothing but the last
-                yield response
+            yield response
 
 
 def _probe() -> Generation:

@@ -6,10 +6,13 @@ v1.4), of which version 1.1 has a seed of 32 bits and no streaming; ours on the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import Device, EngineError
 from .triton_request import KNOWN
+
+if TYPE_CHECKING:
+    from .triton_stream import Ending
 
 CONTEXT_LENGTH = 2048
 """Of all CodeGen and GPT-J models; where a configuration does not say."""
@@ -41,6 +44,8 @@ class Signature:
     device: Device = "gpu"
     prefix_cache: bool = False
     """Whether a prompt that is only read (``max_tokens`` 0) is kept for the next one."""
+    ending: "Ending" = "call"
+    """How a stream that nobody wants any more is ended."""
     ours: bool = False
     """Whether it is our model on the Python backend, whose sampling and log-probabilities are exact."""
 

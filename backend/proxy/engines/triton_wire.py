@@ -6,8 +6,10 @@ how an error came about.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from .base import EngineBusy, EngineError, EngineTimeout, EngineUnavailable
 from .triton_request import Tensor
 from .triton_signature import Signature, read_signature
+from .triton_stream import CANCEL_ID, Ending, Stream, ending
 
 _OPTIONS = (
     # gRPC's own waits grow to two minutes: a server that is back would not be found for as long.
@@ -33,10 +36,10 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
-_ERROR_IN_STATUS = (("triton_grpc_error", "true"),)
-"""Ask a stream to end with the error's status; it would come as a text without a code."""
 _FULL = ("Exceeds maximum queue size", "Request timeout expired")
 _UNREACHED = ("failed to connect", "DNS resolution failed")
+_CLOSE_SECONDS = 1.0
+"""For the ends of what still runs when the channel is closed."""
 _LONGEST_DETAIL = 300  # characters of a server's message that are passed on
 
 
@@ -61,24 +64,29 @@ class TritonWire:
             credentials = grpc.ssl_channel_credentials(root_certificates=tls_ca)
             self._channel = grpc.aio.secure_channel(url, credentials, options=_OPTIONS)
         self._stub = GRPCInferenceServiceStub(self._channel)
-        self._calls: dict[Any, float] = {}
+        self._streams: set[Stream] = set()
         self._broken = ""
 
     @property
     def heard(self) -> float:
         """When the stream that is silent longest gave its last response, by the loop's clock; now if none runs."""
-        return min(self._calls.values(), default=asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        return min((stream.heard for stream in self._streams), default=now)
 
     def abort(self, why: str) -> None:
         """End all streams with ``EngineUnavailable``: their server is known to be broken and may never do so."""
         self._broken = why
-        for call in list(self._calls):
-            call.cancel()
+        for stream in self._streams:
+            stream.abort()
 
     async def close(self) -> None:
         """End all calls and the connection."""
         self._broken = ""
+        leaving = [stream.leave() for stream in self._streams]
+        if leaving:
+            await asyncio.wait(leaving, timeout=_CLOSE_SECONDS)
         await self._channel.close()
+        await asyncio.gather(*leaving, return_exceptions=True)
 
     async def model_ready(self, seconds: float) -> bool:
         """Whether the model can be asked; False: the server is there, but says no."""
@@ -102,8 +110,11 @@ class TritonWire:
         request = messages.ModelConfigRequest(name=self._model)
         with self._mapped():
             answer = await self._stub.ModelConfig(request, timeout=seconds)
+            server = await self._stub.ServerMetadata(messages.ServerMetadataRequest(), timeout=seconds)
         try:
-            return read_signature(answer.config)
+            signature = read_signature(answer.config)
+            how = ending(can_cancel=CANCEL_ID in signature.inputs, version=server.version)
+            return replace(signature, ending=how)
         except EngineError as error:
             raise Unsuitable(f"Triton at {self.url}: {error}") from error
 
@@ -118,41 +129,46 @@ class TritonWire:
 
     @asynccontextmanager
     async def stream(
-        self, tensors: Sequence[Tensor], outputs: Sequence[str]
+        self, tensors: Sequence[Tensor], outputs: Sequence[str], *, how: Ending = "call"
     ) -> AsyncGenerator[AsyncGenerator[Any]]:
-        """Ask a decoupled model: the responses as they come. Leaving it cancels what is not finished at the server."""
+        """Ask a decoupled model: the responses as they come. Leaving it ends, in this way, what is not finished."""
+        request = self._request(tensors, outputs)
+        key = secrets.randbits(63)
+        request.id = str(key)
+        cancel = Tensor(CANCEL_ID, "UINT64", (1, 1), key.to_bytes(8, "little"))
         with self._mapped():
-            call = self._stub.ModelStreamInfer(metadata=_ERROR_IN_STATUS)
-        responses = self._responses(call, self._request(tensors, outputs))
-        self._calls[call] = asyncio.get_running_loop().time()
+            stream = Stream(
+                self._stub.ModelStreamInfer(),
+                request,
+                how=how,
+                cancel=lambda: self._tell(self._request([*tensors, cancel], outputs)),
+            )
+        self._streams.add(stream)
+        responses = self._responses(stream)
         try:
             yield responses
         finally:
-            del self._calls[call]
-            call.cancel()
+            stream.leave().add_done_callback(lambda _: self._streams.discard(stream))
             await responses.aclose()
 
-    async def _responses(self, call: Any, request: Any) -> AsyncGenerator[Any]:
-        loop = asyncio.get_running_loop()
+    async def _responses(self, stream: Stream) -> AsyncGenerator[Any]:
         with self._mapped():
-            try:
-                await self._in_time(call.write(request))
-                await self._in_time(call.done_writing())
-            except asyncio.InvalidStateError:
-                pass  # it has ended already; reading says why
-        while True:
-            with self._mapped():
-                response = await self._in_time(call.read())
-            if response is grpc.aio.EOF:
-                return
-            self._calls[call] = loop.time()
-            if response.error_message:
-                raise _ours(_status(response.error_message), response.error_message, self.url)
-            yield response.infer_response
+            async with aclosing(stream.responses(self._answer_seconds)) as responses:
+                async for response in responses:
+                    if text := response.error_message:
+                        raise _ours(_status(text), text, self.url)
+                    yield response.infer_response
 
-    async def _in_time(self, reading: Any) -> Any:
-        async with asyncio.timeout(self._answer_seconds):
-            return await reading
+    async def _tell(self, request: Any) -> None:
+        """Send a request to a decoupled model that answers it with nothing."""
+        call = self._stub.ModelStreamInfer()
+        try:
+            await call.write(request)
+            await call.done_writing()
+            while await call.read() is not grpc.aio.EOF:
+                pass
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            pass  # the request that was meant notices the same
 
     def _request(self, tensors: Sequence[Tensor], outputs: Sequence[str]) -> Any:
         inputs = [

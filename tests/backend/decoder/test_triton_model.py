@@ -90,9 +90,9 @@ class Stream:
         self._responses: queue.Queue[tuple[Any, Any]] = queue.Queue()
         client.start_stream(lambda result, error: self._responses.put((result, error)))
 
-    def ask(self, *prompts: Sequence[int], tokens: int = 10, **more: Any) -> None:
+    def ask(self, *prompts: Sequence[int], tokens: int = 10, request_id: str = "", **more: Any) -> None:
         self._client.async_stream_infer(
-            MODEL, request(prompts, tokens, **more), enable_empty_final_response=True
+            MODEL, request(prompts, tokens, **more), request_id=request_id, enable_empty_final_response=True
         )
 
     def next(self) -> Any:
@@ -279,6 +279,21 @@ def test_a_cancelled_stream_frees_its_slot(decoupled: TritonProcess) -> None:
     with stream(decoupled) as after:
         after.ask(LONG, tokens=1)
         assert len(after.all()) == 1
+
+
+def test_a_request_ends_another(decoupled: TritonProcess) -> None:
+    """The one that it names ends as if its client had hung up; it is answered with nothing, and harms no other."""
+    with stream(decoupled) as one, stream(decoupled) as other:
+        one.ask(LONG, tokens=ENDLESS, end_id=np.uint32(50256), request_id="17")
+        one.next()
+        for request_id in (16, 17):
+            other.ask(LONG, cancel_id=np.uint64(request_id), request_id=str(request_id))
+            (nothing,) = other.all()
+            assert nothing.as_numpy("output_ids") is None
+        with pytest.raises(InferenceServerException, match="cancelled"):
+            one.all()
+        other.ask(LONG, tokens=1)
+        assert len(other.all()) == 1
 
 
 def test_a_cancelled_unary_request_frees_its_slot(unary: TritonProcess) -> None:
