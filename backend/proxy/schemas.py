@@ -1,9 +1,10 @@
 """The wire's shapes: what a request may hold, and what answers look like (for the OpenAPI document)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from .engines.base import Capabilities
 from .errors import BadRequest
 
 MOST_LOGPROBS = 5
@@ -90,11 +91,24 @@ class CompletionRequest(BaseModel):
         None, description="Ours. With suffix: what already stands between prompt and suffix, to be continued."
     )
 
+    def within(self, can: Capabilities) -> Self:
+        """The request as it is put to an engine that can do so much."""
+        del can
+        return self
+
 
 class CopilotRequest(CompletionRequest):
-    """The same, for Copilot's clients: what they send beside it is dropped."""
+    """The same, for Copilot's clients: what they send beside it is dropped.
+
+    They send the text after the cursor whatever the model is, and can't be told not to: a model that can't use it goes
+    without, as it did behind FauxPilot.
+    """
 
     model_config = ConfigDict(extra="ignore")
+
+    def within(self, can: Capabilities) -> Self:
+        """Without a suffix for a model that can't fill in the middle."""
+        return self if can.fim else self.model_copy(update={"suffix": None})
 
 
 _UNIONS = {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.old_openai import interpreter
 from pilotfish.backend.models.catalogue import CATALOGUE, DEFAULT_MODEL
 from pilotfish.backend.models.local import LocalModel
 from pilotfish.backend.models.pull import pull_model
@@ -41,3 +42,9 @@ def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     path.write_text(codegen_tokenizer_json(), "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def old_python() -> Path:
+    """An interpreter with openai 0.28."""
+    return interpreter()

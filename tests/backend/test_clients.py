@@ -4,13 +4,11 @@ import asyncio
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import openai
 import pytest
-from filelock import FileLock
 
 from harness.proxy import Proxy, served
 from pilotfish.backend.proxy.engines.memory import Failure
@@ -18,7 +16,6 @@ from pilotfish.backend.proxy.settings import Settings
 
 KEY = "client-key-0123456789"
 SCRIPT = "return value 🐟\n\ndef "
-CACHE = Path(__file__).parents[2] / ".cache"
 
 
 @pytest.fixture
@@ -122,34 +119,6 @@ async def test_openai_retries_when_told(server: Proxy) -> None:
         repaired = asyncio.create_task(repair())
         assert (await client.completions.create(model="memory", prompt="x")).choices
         await repaired
-
-
-@pytest.fixture(scope="session")
-def old_python() -> Path:
-    """An interpreter with openai 0.28, made once and kept under .cache; the reason if it can't be made."""
-    home = CACHE / "openai-0.28"
-    python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    CACHE.mkdir(exist_ok=True)
-    with FileLock(CACHE / "openai-0.28.lock", timeout=100):
-        if (home / "ready").exists():
-            return python
-        shutil.rmtree(home, ignore_errors=True)
-        try:
-            subprocess.run(
-                [sys.executable, "-m", "venv", str(home)], check=True, capture_output=True, timeout=60
-            )
-            subprocess.run(
-                [str(python), "-m", "pip", "install", "--quiet", "openai==0.28.*"],
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=90,
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            detail = getattr(error, "stderr", None) or error
-            pytest.skip(f"openai 0.28 can't be installed here: {str(detail).strip()[-300:]}")
-        (home / "ready").touch()
-        return python
 
 
 async def test_openai_028(server: Proxy, old_python: Path) -> None:

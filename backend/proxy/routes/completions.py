@@ -46,7 +46,8 @@ async def _complete(
         service.check_model(engine)
         wanted = parse(kind, body)
         service.check_model(wanted.model)
-        plan = make_plan(wanted, service.engine.capabilities, limits)
+        can = service.engine.capabilities
+        plan = make_plan(wanted.within(can), can, limits)
         run = await stack.enter_async_context(service.run(plan, client))
         envelope = Envelope(service.model)
         if not plan.stream:
