@@ -110,7 +110,7 @@ def _engine(options: Namespace) -> "Engine":
     except ModelError as error:
         raise _Misuse(str(error)) from error
     options.model = choice.name
-    if choice.engine == "llama":
+    if choice.engine in {"llama", "ctranslate2"}:
         _settle_openmp()
     return choice.make()
 
@@ -210,7 +210,7 @@ def _cache_dir() -> Path | None:
 
 
 def _settle_openmp() -> None:
-    """Tell OpenMP how its threads shall wait; it looks once, when llama.cpp is loaded."""
+    """Tell OpenMP how its threads shall wait; it looks once, when the engine is loaded."""
     from .proxy.engines.llama_server import OPENMP_SETTINGS
 
     for name, value in OPENMP_SETTINGS.items():

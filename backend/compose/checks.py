@@ -33,10 +33,13 @@ def check_gpus(team: Team, gpus: Sequence[Gpu], shape: Shape | None, kept: str) 
     if missing := [str(number) for number in team.gpus if number not in here]:
         return [Finding(f"there is no GPU {', '.join(missing)}; this host has {', '.join(map(str, here))}.")]
     findings = _check_number(team, shape)
+    needed = shape and needed_bytes(
+        shape, kept, gpus=max(1, len(team.gpus)), beginnings=team.profile == "python"
+    )
     for gpu in (here[number] for number in team.gpus):
         findings += _check_kind(team, gpu)
-        if shape is not None:
-            findings += _check_memory(gpu, needed_bytes(shape, kept, gpus=max(1, len(team.gpus))))
+        if needed:
+            findings += _check_memory(gpu, needed)
     return findings
 
 

@@ -8,6 +8,7 @@ from .errors import ComposeError
 
 GIB = 1 << 30
 _OVERHEAD = 0.7 * GIB  # CUDA's own context and the engine's work space
+_KEPT = 0.5 * GIB  # beginnings of prompts, by our model for the Python backend
 _BYTES: Mapping[str, float] = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Of one weight, by the type that they are kept in while serving."""
 
@@ -61,10 +62,12 @@ def cache_bytes(shape: Shape, tokens: int, gpus: int = 1) -> int:
     return shape.layers * 2 * shape.hidden * 2 * tokens // gpus
 
 
-def needed_bytes(shape: Shape, kept: str, *, gpus: int = 1, sequences: int = 1) -> int:
-    """Of memory on each GPU for a model with so many whole sequences at once."""
-    tokens = shape.positions * sequences
-    return round(weights_bytes(shape, kept, gpus) + cache_bytes(shape, tokens, gpus) + _OVERHEAD)
+def needed_bytes(
+    shape: Shape, kept: str, *, gpus: int = 1, sequences: int = 1, beginnings: bool = False
+) -> int:
+    """Of memory on each GPU for a model with so many whole sequences at once, and perhaps for kept beginnings."""
+    states = cache_bytes(shape, shape.positions * sequences, gpus) + beginnings * _KEPT
+    return round(weights_bytes(shape, kept, gpus) + states + _OVERHEAD)
 
 
 def shape_of(config: Mapping[str, Any]) -> Shape:

@@ -1,7 +1,7 @@
 """From a model's source to the verified model repository that Triton serves: download, convert, verify."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,8 @@ from .folder import let_read, own
 
 LIBRARIES = ("numpy", "safetensors", "tokenizers")
 """What the converter needs beside this package: the extra ``convert``."""
+_DEVICES: Mapping[str, str] = {"python": "cuda", "cpu": "cpu"}
+"""Where a profile's Triton runs the model; it tells the proxy, and that the editors."""
 _IN_CHECKPOINT, _IN_MODELS = "/checkpoint", "/models"
 
 
@@ -94,6 +96,7 @@ class Preparation:
             target=plan.target,
             gpus=max(1, len(plan.team.gpus)),
             quantization=plan.quantization,
+            device=_DEVICES.get(plan.team.profile, "auto"),
         )
         convert(options, self.progress)
         against = None if self.quick else checkpoint
@@ -115,6 +118,7 @@ class Preparation:
                 work,
                 *("convert", _IN_CHECKPOINT, "--out", out, "--target", plan.target),
                 *("--gpus", str(max(1, len(plan.team.gpus))), *quantization),
+                *("--device", _DEVICES.get(plan.team.profile, "auto")),
             )
             self._tool(
                 checkpoint,

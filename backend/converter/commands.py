@@ -34,6 +34,7 @@ def run_convert(options: argparse.Namespace) -> int:
         gpus=options.gpus,
         dtype=options.dtype,
         quantization=options.quantization,
+        device=options.device,
         also_gptj=options.also_gptj,
         mp=options.mp,
         tokenizer=options.tokenizer,
@@ -125,6 +126,12 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     other = convert.add_argument_group("ctranslate2")
     other.add_argument("--quantization", choices=QUANTIZATIONS, metavar="TYPE", help=", ".join(QUANTIZATIONS))
+    other.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where it will run, so that clients can be told; auto (default): wherever it finds itself",
+    )
 
 
 _CONVERT_NOTES = """\

@@ -75,6 +75,7 @@ def write(
         # What ends a text begins another one; CodeGen's configuration calls a quotation mark its beginning.
         start_id=architecture.eos,
         end_id=architecture.eos,
+        device=options.device,
     )
     for path, decoupled in ((f"{MODEL}/config.pbtxt", False), (f"{MODEL}/configs/decoupled.pbtxt", True)):
         stage.write_text(path, model_config(config, decoupled=decoupled))

@@ -23,6 +23,8 @@ class ConvertOptions:
     read, which is fp32, and for CTranslate2 the checkpoint's own."""
     quantization: str | None = None
     """CTranslate2: the weights' type, such as ``int8`` or ``float16``; None: the checkpoint's own."""
+    device: str = "auto"
+    """CTranslate2: ``cpu`` or ``cuda``, where the model is to run and nowhere else; ``auto``: where it finds itself."""
     also_gptj: bool = False
     """Write the model as a GPT-J of transformers too, beside ``out``."""
     mp: int | None = None

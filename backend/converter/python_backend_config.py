@@ -33,6 +33,8 @@ class PythonBackendConfig:
     """Requests that are decoded at the same time."""
     device: str = "auto"
     """``auto``, ``cuda`` or ``cpu``: the model chooses it itself when it starts."""
+    kept_megabytes: int = 512
+    """Memory for the states of prompt beginnings, of the GPU where the model is on one; 0: none are kept."""
     compute_type: str = "default"
     """CTranslate2's type to compute in; ``default`` is what the weights are stored in, where the device can."""
 
@@ -70,12 +72,18 @@ def model_config(config: PythonBackendConfig, *, decoupled: bool) -> str:
     lines = [f'name: "{MODEL_NAME}"', 'backend: "python"', f"max_batch_size: {MOST_ROWS}", ""]
     lines += [input_text(tensor, ragged=True) for tensor in inputs(decoupled=decoupled)]
     lines += [output_text(tensor) for tensor in OUTPUTS]
-    lines += ["", "instance_group { count: 1 kind: KIND_CPU }", "dynamic_batching {"]
-    if not decoupled:
-        lines.append(f"  max_queue_delay_microseconds: {_QUEUE_DELAY}")
-    lines += [f"  default_queue_policy {{ max_queue_size: {_QUEUE_SIZE} }}", "}"]
+    lines += ["", "instance_group { count: 1 kind: KIND_CPU }"]
     if decoupled:
+        # The model puts together what waits. Triton's batcher, which now and then sleeps for half a second over a
+        # request, has nothing to add.
         lines.append("model_transaction_policy { decoupled: true }")
+    else:
+        lines += [
+            "dynamic_batching {",
+            f"  max_queue_delay_microseconds: {_QUEUE_DELAY}",
+            f"  default_queue_policy {{ max_queue_size: {_QUEUE_SIZE} }}",
+            "}",
+        ]
     lines += ["", *(parameter_text(key, value) for key, value in parameters(config).items()), ""]
     return "\n".join(lines)
 
@@ -91,5 +99,5 @@ def parameters(config: PythonBackendConfig) -> Mapping[str, str]:
         "slots": str(config.slots),
         "device": config.device,
         "compute_type": config.compute_type,
-        "prefix_cache": "0",
+        "prefix_cache": str(config.kept_megabytes),
     }

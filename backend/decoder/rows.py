@@ -19,6 +19,10 @@ class DecodeError(RuntimeError):
     """CTranslate2 failed: out of memory, most often."""
 
 
+class QueueFull(DecodeError):
+    """Too many requests wait already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One sequence to generate.

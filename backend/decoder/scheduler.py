@@ -8,7 +8,10 @@ from typing import Protocol
 
 from .batches import batches
 from .decoder import Emit
-from .rows import DecodeError, Row, Step
+from .rows import DecodeError, QueueFull, Row, Step
+
+MOST_WAITING = 512
+"""Requests that wait for a slot. One more is refused at once instead of being answered too late."""
 
 
 class Job(Protocol):
@@ -66,13 +69,13 @@ class Scheduler:
             thread.start()
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Decode jobs as soon as there is a slot; first come, first served."""
+        """Decode jobs as soon as there is a slot; first come, first served. Those that are too many fail."""
         with self._changed:
-            if not self._closed:
-                self._waiting.extend(jobs)
-                self._changed.notify_all()
-                return
-        _refuse(jobs)
+            closed = self._closed
+            room = 0 if closed else MOST_WAITING - len(self._waiting)
+            self._waiting.extend(jobs[:room])
+            self._changed.notify_all()
+        _refuse(jobs[room:], _unloading() if closed else _full())
 
     def close(self) -> None:
         """End what runs at its next token, refuse what waits, and close the decoder."""
@@ -81,7 +84,7 @@ class Scheduler:
             left = list(self._waiting)
             self._waiting.clear()
             self._changed.notify_all()
-        _refuse(left)
+        _refuse(left, _unloading())
         self._decoder.close()
         for thread in self._threads:
             thread.join()
@@ -154,9 +157,18 @@ class _Shared:
             _tell(job, error)
 
 
-def _refuse(jobs: Sequence[Job]) -> None:
+def _refuse(jobs: Sequence[Job], error: DecodeError) -> None:
     for job in jobs:
-        _tell(job, DecodeError("the model is being unloaded"))
+        _tell(job, error)
+
+
+def _unloading() -> DecodeError:
+    return DecodeError("the model is being unloaded")
+
+
+def _full() -> DecodeError:
+    # As Triton's own schedulers say it, so that clients need to know one sentence.
+    return QueueFull(f"Exceeds maximum queue size: {MOST_WAITING} requests wait")
 
 
 def _tell(job: Job, error: Exception | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
-from .rows import DecodeError, Row, Step
+from .rows import DecodeError, QueueFull, Row, Step
 from .tensors import Answer, InvalidRequest, Limits, read_rows
 
 CANCEL_ID = "cancel_id"
@@ -169,6 +169,8 @@ def _failure(error: Exception) -> Any:
     """Errors of ours say what is wrong. Of others only the kind is told: their text may hold the user's."""
     if isinstance(error, InvalidRequest):
         return _error(str(error), "INVALID_ARG")
+    if isinstance(error, QueueFull):
+        return _error(str(error), "UNAVAILABLE")
     return _error(
         str(error) if isinstance(error, DecodeError) else f"the model failed: {type(error).__name__}",
         "INTERNAL",

@@ -161,7 +161,7 @@ def test_what_can_not_run_is_refused_before_anything_is_written(host: Host, caps
         )
     said = capsys.readouterr().err
     assert status == 1
-    assert "needs 14.9 GiB" in said
+    assert "needs 15.4 GiB" in said
     assert f"port {port} of 127.0.0.1 is in use" in said
     assert not host.team.exists()
 
@@ -278,8 +278,11 @@ def test_a_converter_in_the_image_does_the_same(host: Host, checkpoint: Path) ->
     said: list[str] = []
     Preparation(plan, docker, Silent(), said.append, libraries=("no_such_library",)).run()
     assert check_sizes(team.model_dir) == []
-    name = "fastertransformer/1/weights/model.bin"
-    assert (team.model_dir / name).read_bytes() == (converted / name).read_bytes()
+    for name in ("1/weights/model.bin", "configs/decoupled.pbtxt"):
+        of_model = Path("fastertransformer") / name
+        assert (team.model_dir / of_model).read_bytes() == (converted / of_model).read_bytes()
+    # Where it runs is known, and told to whoever asks the server.
+    assert 'key: "device" value: { string_value: "cpu" }' in (converted / of_model).read_text()
     convert, verify = host.compose_calls()
     assert convert[:6] == ["--profile", "tools", "run", "--rm", "--no-deps", "--volume"]
     assert f"{checkpoint}:/checkpoint:ro" in convert

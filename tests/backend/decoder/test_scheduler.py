@@ -8,7 +8,8 @@ import pytest
 
 from pilotfish.backend.decoder.batches import MOST_ROWS
 from pilotfish.backend.decoder.decoder import DecodeError, Emit, Row, Step
-from pilotfish.backend.decoder.scheduler import Scheduler
+from pilotfish.backend.decoder.rows import QueueFull
+from pilotfish.backend.decoder.scheduler import MOST_WAITING, Scheduler
 
 DEADLINE = 20.0
 GREEDY = Row((1, 2, 3), max_tokens=3)
@@ -105,6 +106,20 @@ def test_what_waits_together_and_is_alike_is_decoded_together() -> None:
     wait(*jobs)
     assert decoder.calls == [[GREEDY], [GREEDY] * 3, [DRAWN] * 2]
     assert jobs[2].tokens == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
+    scheduler.close()
+
+
+def test_what_is_too_much_is_refused_at_once() -> None:
+    """The queue is bounded; those that wait are served all the same."""
+    decoder = FakeDecoder()
+    jobs = [FakeJob(GREEDY) for _ in range(MOST_WAITING + 2)]
+    scheduler = started(decoder, *jobs)
+    wait(*jobs[-2:])
+    assert all(isinstance(job.ends[0], QueueFull) for job in jobs[-2:])
+    assert "Exceeds maximum queue size" in str(jobs[-1].ends[0])
+    decoder.gate.release(MOST_WAITING)
+    wait(*jobs)
+    assert [job.ends for job in jobs[:-2]] == [[None]] * MOST_WAITING
     scheduler.close()
 
 
