@@ -90,8 +90,6 @@ class TestUnary(EngineContract):
 class TestDecoupled(EngineContract):
     """A server that gives token after token."""
 
-    free_within = FREE_WITHIN
-
     @pytest.fixture
     def engine(self, decoupled_engine: TritonEngine) -> TritonEngine:
         return decoupled_engine
