@@ -41,8 +41,10 @@ def check(architecture: Architecture, options: ConvertOptions) -> list[Problem]:
         problems.append(Problem("--quantization", f"{options.quantization!r} is none of {known}"))
     if options.quantization is not None and options.dtype is not None:
         problems.append(Problem("--dtype", "--quantization says all types; give one of the two"))
-    if options.gpus < 1:
-        problems.append(Problem("--gpus", f"{options.gpus} is too few"))
+    if options.gpus != 1:
+        problems.append(
+            Problem("--gpus", "CTranslate2 runs a model on one; the target fastertransformer divides it")
+        )
     return problems
 
 

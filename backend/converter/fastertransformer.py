@@ -39,6 +39,10 @@ def check(architecture: Architecture, options: ConvertOptions) -> list[Problem]:
         problems.append(
             Problem("--quantization", "is for the target ctranslate2; FasterTransformer has --dtype")
         )
+    if options.device == "cpu":
+        problems.append(
+            Problem("--device", "FasterTransformer runs on GPUs only; take the target ctranslate2")
+        )
     return problems
 
 

@@ -102,6 +102,8 @@ def test_weights_are_stored_as_asked(
         ({"quantization": "int4"}, ["--quantization", "int4", "int8_float16"]),
         ({"quantization": "int8", "dtype": "fp32"}, ["--dtype", "one of the two"]),
         ({"gpus": 0}, ["--gpus"]),
+        ({"gpus": 2}, ["--gpus", "fastertransformer"]),
+        ({"target": "fastertransformer", "device": "cpu"}, ["--device", "ctranslate2"]),
     ],
 )
 def test_what_cannot_be_written_is_said_before(
@@ -109,7 +111,7 @@ def test_what_cannot_be_written_is_said_before(
 ) -> None:
     """The error names the option, and nothing is written."""
     with pytest.raises(ConvertError) as error:
-        convert(ConvertOptions(checkpoint, tmp_path / "out", target="ctranslate2", **options))  # type: ignore[arg-type]
+        convert(ConvertOptions(checkpoint, tmp_path / "out", **{"target": "ctranslate2", **options}))  # type: ignore[arg-type]
     assert all(word in str(error.value) for word in words), str(error.value)
     assert list(tmp_path.iterdir()) == []
 
