@@ -67,7 +67,8 @@ def _largest(rows: Array) -> NDArray[np.float32]:
         bits = (_bits(rows) & np.uint16(0x7FFF)).max(axis=1)
         if (bits >= _NOT_FINITE).any():
             raise NotFinite(_BROKEN)
-        return bits.view(np.float16).astype(np.float32)
+        halves: NDArray[np.float16] = bits.view(np.float16)
+        return halves.astype(np.float32)
     largest: NDArray[np.float32] = np.maximum(rows.max(axis=1), -rows.min(axis=1))
     if not np.isfinite(largest).all():
         raise NotFinite(_BROKEN)
