@@ -131,9 +131,10 @@ class TritonProcess:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        # Kills the server and its stubs, which are of its group, if this process ends without having done so: then
-        # its standard input ends.
-        watch = ["sh", "-c", 'read _; kill -s KILL -- "-$1"', "sh", str(self._process.pid)]
+        # Kills the server and its stubs, which are of its group, and takes away their shared memory, if this process
+        # ends without having done so: then its standard input ends.
+        end = 'read _; kill -s KILL -- "-$1"; sleep 0.2; rm -f -- "$2"*'
+        watch = ["sh", "-c", end, "sh", str(self._process.pid), str(SHARED_MEMORY / self._shared_memory)]
         self._watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
 
     def wait_ready(self) -> Self:
