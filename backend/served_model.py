@@ -133,7 +133,7 @@ def _check_repository(repository: Path) -> None:
     from .converter.check import check_sizes
 
     if problems := check_sizes(repository):
-        shown = [f"  {problem.where}: {problem.what}" for problem in problems[:_SHOWN_PROBLEMS]]
+        shown = [f"  {problem}" for problem in problems[:_SHOWN_PROBLEMS]]
         if more := len(problems) - len(shown):
             shown.append(f"  and {more} more")
         raise ModelError(

@@ -25,7 +25,7 @@ def check_sizes(repository: Path) -> list[Problem]:
     try:
         manifest, foreign = described(repository)
     except ConvertError as error:
-        return [Problem(str(repository), str(error))]
+        return [Problem(what=str(error))]
     found = {problem.where: problem for problem in _listed(repository, manifest)}
     for problem in TARGETS[manifest.target](repository, manifest):
         found.setdefault(problem.where, problem)
@@ -50,12 +50,17 @@ def described(repository: Path) -> tuple[Manifest, bool]:
         raise ConvertError(f"{error.filename or repository} can't be read: {error.strerror}.") from error
 
 
-def _described(repository: Path) -> tuple[Manifest, bool]:
+def refuse_others(repository: Path) -> None:
+    """Raise ``ConvertError`` if that is no model repository at all, nor a damaged one."""
     if not repository.is_dir():
         raise ConvertError(f"{repository} is no folder.")
+    if not ((repository / NAME).exists() or (repository / CONFIG).exists()):
+        raise ConvertError(f"{repository} is no model repository: it has neither {NAME} nor {CONFIG}.")
+
+
+def _described(repository: Path) -> tuple[Manifest, bool]:
+    refuse_others(repository)
     if not (repository / NAME).exists():
-        if not (repository / CONFIG).exists():
-            raise ConvertError(f"{repository} is no model repository: it has neither {NAME} nor {CONFIG}.")
         return infer_manifest(repository), True
     manifest = Manifest.read(repository)
     if manifest.target not in TARGETS:

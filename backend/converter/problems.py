@@ -11,13 +11,13 @@ class Problem:
     """One thing that is wrong."""
 
     where: str = ""
-    """The file, tensor or setting."""
+    """The file, tensor or setting; empty: the whole."""
     what: str = ""
     """What is wrong with it, and what was expected."""
 
     def __str__(self) -> str:
         """As a line for people."""
-        return f"{self.where}: {self.what}"
+        return f"{self.where}: {self.what}" if self.where else self.what
 
 
 class ConvertError(Exception):

@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilotfish.backend.models.progress import Progress, Silent
 
 from .architecture import Architecture, read_architecture
-from .check import check_sizes, described
+from .check import check_sizes, described, refuse_others
 from .compare import BARS, compare, probe_ids
 from .layout import weights_folder
 from .manifest import MODEL, NAME, Manifest
@@ -38,19 +40,24 @@ def verify(
 
     ``against`` names the checkpoint that it was converted from: its logits are compared with those of the repository's
     files, which takes time to read both. They are compared only when all else holds, so that a damaged file is
-    named itself and not by what follows. ``say`` is told figures, and what could not be checked.
+    named itself and not by what follows. ``say`` is told figures, and what could not be checked. Raises
+    ``ConvertError`` if there is nothing to check, or nothing to compare with: at once, not when the hashes are done.
     """
     progress = progress or Silent()
+    refuse_others(repository)
     if problems := check_sizes(repository):
         return problems
     manifest, foreign = described(repository)
     if foreign:
         say(f"There is no {NAME}: another program converted this, so the files have no hashes to be checked.")
-    if problems := list(_hash_problems(repository, manifest, progress)):
-        return problems
-    if against is None:
-        return []
-    with open_checkpoint(against) as checkpoint:
+    with ExitStack() as stack:
+        checkpoint = None if against is None else stack.enter_context(open_checkpoint(against))
+        if checkpoint is not None and manifest.target == "ctranslate2" and find_spec("ctranslate2") is None:
+            raise ConvertError("Comparing logits needs CTranslate2: pip install 'pilotfish[convert]'")
+        if problems := list(_hash_problems(repository, manifest, progress)):
+            return problems
+        if checkpoint is None:
+            return []
         return _logit_problems(repository, manifest, checkpoint, progress, say)
 
 
@@ -139,14 +146,9 @@ def _gptj(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "A
 
 def _ctranslate2(repository: Path, manifest: Manifest, ids: list[int]) -> tuple[str, "Array"]:
     """By the engine itself, on the CPU: what is quantised as it is, and the rest in float32."""
+    import ctranslate2
     import numpy as np
 
-    try:
-        import ctranslate2
-    except ImportError as error:
-        raise ConvertError(
-            "Comparing logits needs CTranslate2: pip install 'pilotfish[ctranslate2]'"
-        ) from error
     # int8_float16 is int8, and float16 is what is not quantised: the coarser counts.
     stored = (manifest.quantization or manifest.dtype).split("_")[0]
     computed = "int8_float32" if stored == "int8" else "float32"

@@ -16,6 +16,7 @@ from pilotfish.backend.converter.check import check_sizes
 from pilotfish.backend.converter.convert import ConvertOptions, convert
 from pilotfish.backend.converter.problems import ConvertError, Problem
 from pilotfish.backend.converter.verify import verify
+from pilotfish.backend.models.progress import Silent
 
 ROWS = 50295
 MODEL = "fastertransformer"
@@ -383,3 +384,27 @@ def test_what_is_no_checkpoint_is_refused(converted: Converted, tmp_path: Path) 
     """The message names it; the repository itself is not at fault."""
     with pytest.raises(ConvertError, match="absent"):
         verify(converted("ctranslate2"), tmp_path / "absent")
+
+
+def test_a_checkpoint_that_is_not_there_is_missed_at_once(converted: Converted, tmp_path: Path) -> None:
+    """Before hours are spent on hashes: nothing is begun, and a damaged file does not come first."""
+    begun: list[str] = []
+
+    class Display(Silent):
+        def begin(self, what: str, total: int | None) -> None:  # noqa: ARG002
+            begun.append(what)
+
+    repository = changed(converted("ctranslate2"), flip(f"{WEIGHTS}/model.bin"), tmp_path / "repository")
+    with pytest.raises(ConvertError, match="absent is no folder"):
+        verify(repository, tmp_path / "absent", Display())
+    assert begun == []
+
+
+def test_what_is_no_repository_is_no_damaged_one(tmp_path: Path) -> None:
+    """A wrong path is an error of who asks; nothing has to be converted again, and the path is said once."""
+    for path, reason in ((tmp_path, "is no model repository"), (tmp_path / "absent", "is no folder")):
+        with pytest.raises(ConvertError, match=reason) as raised:
+            verify(path)
+        assert str(raised.value).count(str(path)) == 1
+        (problem,) = check_sizes(path)
+        assert str(problem).count(str(path)) == 1
