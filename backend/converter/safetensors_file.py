@@ -71,7 +71,7 @@ class SafetensorsFile:
         try:
             info = TensorInfo(tuple(int(size) for size in entry["shape"]), _DTYPES[entry["dtype"]])
             begin, end = (int(offset) for offset in entry["data_offsets"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise self._damaged(
                 f"its header describes {name} in a way that is not known ({error})"
             ) from error

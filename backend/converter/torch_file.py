@@ -23,6 +23,9 @@ _LOCAL_HEADER = struct.Struct(
     "<26xHH"
 )  # lengths of name and extra field, at the end of a zip entry's local header
 
+_NO_ZIP = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, OverflowError, struct.error)
+_ENCRYPTED = 1  # bit of a zip entry's flags
+
 
 class TorchFile:
     """One file: its tensors, and views of them."""
@@ -34,7 +37,7 @@ class TorchFile:
             self._check_format(file)
             try:
                 self._records, index = self._read_zip(file)
-            except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, struct.error) as error:
+            except _NO_ZIP as error:
                 raise self._damaged(
                     f"its zip directory can't be read, so it was cut short ({error})"
                 ) from error
@@ -73,8 +76,13 @@ class TorchFile:
             if len(indexes) != 1 or indexes[0].file_size > MOST_BYTES:
                 raise self._damaged("it has no index data.pkl")
             root = indexes[0].filename.removesuffix("data.pkl")
+            order = f"{root}byteorder"
             for entry in entries:
-                if entry.filename == f"{root}byteorder" and archive.read(entry) != b"little":
+                if entry.filename in {order, indexes[0].filename}:
+                    self._data_offset(
+                        file, entry
+                    )  # refuses what is compressed, and what is longer than the file
+                if entry.filename == order and archive.read(entry) != b"little":
                     raise ConvertError(
                         f"{self._path} was saved on a big-endian machine, which is not read here."
                     )
@@ -87,8 +95,10 @@ class TorchFile:
         }, index
 
     def _data_offset(self, file: BinaryIO, entry: zipfile.ZipInfo) -> int:
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise self._damaged(f"its record {entry.filename} is compressed, which PyTorch never does")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
+            raise self._damaged(
+                f"its record {entry.filename} is compressed or encrypted, which PyTorch never does"
+            )
         file.seek(entry.header_offset)
         name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
         offset = entry.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)

@@ -41,6 +41,11 @@ _OPCODES = frozenset(
 """What torch's own pickles consist of. None of these makes an object of a class of the pickle's choice."""
 
 
+def _fixed(_self: object, _state: object) -> None:
+    """For ``BUILD``, which would otherwise set the fields, or attributes of our own functions, as the pickle likes."""
+    raise TypeError("it changes what is not its own")
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """A record of the file that holds numbers."""
@@ -48,6 +53,8 @@ class Storage:
     key: str = ""
     dtype: str = "float32"
     count: int = 0
+
+    __setstate__ = _fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class StoredTensor:
     offset: int = 0
     shape: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
+
+    __setstate__ = _fixed
 
     @property
     def info(self) -> TensorInfo:
@@ -76,6 +85,19 @@ class _Entries(dict[Any, Any]):
 class _StorageType:
     dtype: str = "float32"
 
+    __setstate__ = _fixed
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    make: Callable[..., Any]
+
+    __setstate__ = _fixed
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What ``REDUCE`` does."""
+        return self.make(*arguments)
+
 
 def _entries(*items: Any) -> _Entries:
     return _Entries(*items)
@@ -93,10 +115,10 @@ def _parameter(tensor: StoredTensor, *_: Any) -> StoredTensor:
     return tensor
 
 
-_ALLOWED: Mapping[str, Callable[..., Any] | _StorageType] = {
-    "collections OrderedDict": _entries,
-    "torch._utils _rebuild_tensor_v2": _tensor,
-    "torch._utils _rebuild_parameter": _parameter,
+_ALLOWED: Mapping[str, _Function | _StorageType] = {
+    "collections OrderedDict": _Function(_entries),
+    "torch._utils _rebuild_tensor_v2": _Function(_tensor),
+    "torch._utils _rebuild_parameter": _Function(_parameter),
     **{f"torch {name}": _StorageType(dtype) for name, dtype in _STORAGES.items()},
 }
 

@@ -135,11 +135,13 @@ def header(change: Callable[[dict[str, Any]], None]) -> bytes:
         {"shape": [2, 4]},
         {"shape": [-2, -3]},
         {"shape": "many"},
+        {"shape": [float("inf")]},
         {"dtype": "F8_E4M3"},
         {"data_offsets": [-24, 0]},
         {"data_offsets": [24, 0]},
         {"data_offsets": [30, 54]},
         {"data_offsets": [0]},
+        {"data_offsets": [0, float("inf")]},
     ],
 )
 def test_a_header_that_contradicts_itself_is_refused(entry: dict[str, Any], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.checkpoint_files import write_pytorch
 from pilotfish.backend.converter.problems import ConvertError
+from pilotfish.backend.converter.tensors import TensorInfo
 from pilotfish.backend.converter.torch_file import TorchFile
 
 NUMBERS = np.arange(6, dtype=np.float32)
@@ -130,6 +131,22 @@ def test_a_broken_index_is_damage(index: bytes, tmp_path: Path) -> None:
     assert str(tmp_path / "f") in said
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        b"\x80\x02ctorch\nFloatStorage\n]X\x07\x00\x00\x00float64ab0}.",  # every later file would be misread
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\x00\x00\x00__defaults__)s\x86b0}.",
+        WHOLE.replace(b"}tRs.", b"}tR]X\x01\x00\x00\x00nabs."),  # a tensor of no storage
+        WHOLE.replace(b"K\x06tQ", b"K\x06tQ]K\x01ab"),  # a storage whose name is a number
+    ],
+)
+def test_a_pickle_can_not_change_what_is_ours(index: bytes, tmp_path: Path) -> None:
+    """The instruction that sets an object's state is for dictionaries' only, so that no file changes another's."""
+    assert "is damaged" in refused(write(tmp_path / "f", index))
+    write(tmp_path / "next", WHOLE)
+    assert TorchFile(tmp_path / "next").tensors["a"] == TensorInfo((2, 3), "float32")
+
+
 def test_a_number_can_not_order_gigabytes(tmp_path: Path) -> None:
     """The place of a remembered object is a number of the pickle; a table of that size is not made."""
     assert "more objects" in refused(write(tmp_path / "f", b"\x80\x02}r\xff\xff\xff\x7f."))
@@ -170,6 +187,22 @@ def test_missing_short_and_compressed_records(tmp_path: Path) -> None:
     assert "no index" in refused(write_zip(tmp_path / "f", {"model/data/0": b""}))
     big = {"byteorder": b"big", "data/0": NUMBERS.tobytes()}
     assert "big-endian" in refused(write(tmp_path / "f", WHOLE, big))
+
+
+def test_nothing_is_unpacked_or_decrypted(tmp_path: Path) -> None:
+    """A compressed mark of the byte order could become any size, and an encrypted index asks for a password."""
+    bomb = tmp_path / "bomb"
+    with zipfile.ZipFile(bomb, "w") as archive:
+        archive.writestr("model/data.pkl", WHOLE)
+        archive.writestr("model/byteorder", bytes(1 << 20), zipfile.ZIP_DEFLATED)
+    assert "byteorder is compressed" in refused(bomb)
+    locked = bytearray(write(tmp_path / "locked", WHOLE).read_bytes())
+    locked[locked.find(b"PK\x01\x02") + 8] |= 1  # the flags of the first entry
+    (tmp_path / "locked").write_bytes(locked)
+    assert "data.pkl is compressed or encrypted" in refused(tmp_path / "locked")
+    broken = write(tmp_path / "broken", WHOLE * 9, compress=True).read_bytes()
+    (tmp_path / "broken").write_bytes(broken.replace(broken[50:60], b"\xff" * 10))
+    assert "is compressed" in refused(tmp_path / "broken")
 
 
 def write_zip(path: Path, entries: Mapping[str, bytes]) -> Path:
