@@ -71,6 +71,7 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--grafana-port", type=_port, metavar="N", help="of Grafana on 127.0.0.1 (default: 3000)")
     add("--env", type=Path, metavar="F", help="begin with another .env, such as FauxPilot's")
     add("--quick", action="store_true", help="verify sizes and hashes, but not what the model computes")
+    add("--anew", action="store_true", help="convert the model even if that was done before")
     add("--yes", action="store_true", help="ask nothing")
 
 

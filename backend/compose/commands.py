@@ -64,6 +64,7 @@ def _init(arguments: argparse.Namespace, docker: Docker) -> int:
         env_file=arguments.env,
         key_name=arguments.key_name,
         quick=arguments.quick,
+        anew=arguments.anew,
     ).run()
     _say(f"{made.team.model} is ready to be served; everything is in {docker.folder}.")
     _show_key(made.key)

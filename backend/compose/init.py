@@ -41,6 +41,7 @@ class Init:
     """Another `.env` to begin with, FauxPilot's for one; None: the folder's own."""
     key_name: str = "team"
     quick: bool = False
+    anew: bool = False
     endpoint: str | None = None
 
     def run(self) -> "Made":
@@ -58,7 +59,7 @@ class Init:
             write_environment(self.folder, plan.team)
         docker = Docker(self.folder, self.environment)
         with self.progress() as progress:
-            preparation = Preparation(plan, docker, progress, self.say, self.endpoint, self.quick)
+            preparation = Preparation(plan, docker, progress, self.say, self.endpoint, self.quick, self.anew)
             preparation.run(lambda checkpoint: self._reconsider(plan, checkpoint))
         write_environment(self.folder, plan.team)
         return Made(plan.team, self._let_in(plan.team))
