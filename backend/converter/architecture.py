@@ -12,6 +12,9 @@ EMBEDDING = "transformer.wte.weight"
 _CODEGEN2_HEADS = (128, 256)
 """Values of ``head_dim`` in a configuration, which only CodeGen2's have, that go with 8 slices (CTranslate2's rule)."""
 _ACTIVATION = "gelu_new"
+MOST_LAYERS = 1024
+MOST = 1 << 24
+"""Of any size: a number beyond is damage or malice, and would only be counted up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def read_architecture(
     head_dim = hidden // heads if heads else 0
     architecture = Architecture(
         family=family,
-        layers=sizes.whole("n_layer"),
+        layers=sizes.whole("n_layer", most=MOST_LAYERS),
         heads=heads,
         head_dim=head_dim,
         hidden=hidden,
@@ -112,12 +115,12 @@ class _Sizes:
         self._config = config
         self.problems: list[Problem] = []
 
-    def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
+    def whole(self, key: str, default: int | None = None, least: int = 1, most: int = MOST) -> int:
         """A whole number; absent or null, the default, if there is one."""
         value = self._config.get(key)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.problems.append(Problem(key, f"{value!r} is no whole number from {least} on"))
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.problems.append(Problem(key, f"{value!r} is no whole number from {least} to {most}"))
             return least
         return value
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from stat import S_ISREG
 
+from .architecture import MOST, MOST_LAYERS
 from .ct2_format import FormatError, read_index
 from .layout import ITEM_BYTES, layout_files, weights_folder
 from .manifest import MODEL, NAME, Manifest
@@ -61,22 +62,24 @@ def refuse_others(repository: Path) -> None:
 def _described(repository: Path) -> tuple[Manifest, bool]:
     refuse_others(repository)
     if not (repository / NAME).exists():
-        return infer_manifest(repository), True
-    manifest = Manifest.read(repository)
+        manifest, foreign, where = infer_manifest(repository), True, CONFIG
+    else:
+        manifest, foreign, where = Manifest.read(repository), False, NAME
     if manifest.target not in TARGETS:
         raise ConvertError(f"{repository / NAME} names the unknown target {manifest.target!r}.")
     if strange := list(_strange_numbers(manifest)):
-        raise ConvertError(f"{repository / NAME} is damaged: {', '.join(strange)}. Convert again.")
-    return manifest, False
+        raise ConvertError(f"{repository / where} is damaged: {', '.join(strange)}. Convert again.")
+    return manifest, foreign
 
 
 def _strange_numbers(manifest: Manifest) -> Iterator[str]:
     """Those that can't be sizes."""
     architecture = manifest.architecture
     sizes = {name: getattr(architecture, name) for name in ("layers", "heads", "head_dim", "hidden", "inter")}
+    most = {"layers": MOST_LAYERS, "gpus": max(1, architecture.heads)}
     for name, value in {**sizes, "rows": manifest.rows, "gpus": manifest.gpus}.items():
-        if not isinstance(value, int) or value < 1:
-            yield f"{name} is {value!r}"
+        if not 1 <= value <= most.get(name, MOST):
+            yield f"{name} is {value}"
 
 
 def _listed(repository: Path, manifest: Manifest) -> Iterator[Problem]:

@@ -64,9 +64,18 @@ class Manifest:
         if (form := found.pop("format", None)) != _FORMAT:
             raise ConvertError(f"{path} has format {form!r}; this version knows {_FORMAT}. Convert again.")
         try:
+            _check_texts(found)
             return cls(**found | {"architecture": _architecture(found), "files": _files(found)})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConvertError(f"{path} is damaged: {error}. Convert again.") from error
+
+
+def _check_texts(found: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for a value that should be text and is something else."""
+    for name in ("target", "source", "dtype", "quantization", "made_by"):
+        value = found.get(name, "")
+        if not isinstance(value, str) and not (name == "quantization" and value is None):
+            raise ValueError(f"its {name} is {value!r}")
 
 
 def _architecture(found: Mapping[str, Any]) -> Architecture:
@@ -85,7 +94,9 @@ def _files(found: Mapping[str, Any]) -> dict[str, FileEntry]:
     files = {}
     for name, entry in found["files"].items():
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not isinstance(entry["bytes"], int):
+        outside = path.is_absolute() or ".." in path.parts
+        # What can't be printed may be no file's name at all.
+        if outside or not name.isprintable() or type(entry["bytes"]) is not int:
             raise ValueError(f"its entry {name!r}")
         files[name] = FileEntry(entry["bytes"], str(entry["sha256"]))
     return files

@@ -22,6 +22,8 @@ OTHERS = f"{MODEL}/configs"
 SECTION = "gptj"
 _DTYPES: Mapping[str, str] = {"fp32": "fp32", "fp16": "fp16", "0": "fp32", "1": "fp16"}
 """Of config.ini; the numbers are older FasterTransformers'."""
+_MOST_DIGITS = 18
+_SHOWN = 40  # characters of what is no number
 _INI_NAMES: Mapping[str, str] = {"decoder_layers": "num_layer"}
 """Parameters of config.pbtxt that have another name in config.ini."""
 
@@ -90,7 +92,7 @@ def infer_manifest(repository: Path) -> Manifest:
         hidden=number["head_num"] * number["size_per_head"],
         inter=number["inter_size"],
         rotary_dim=number["rotary_embedding"],
-        positions=int(config.get("max_seq_len", "2048")),
+        positions=_number(repository / CONFIG, {"max_seq_len": "2048", **config}, "max_seq_len"),
         rows=number["vocab_size"],
         bos=number["start_id"],
         eos=number["end_id"],
@@ -178,8 +180,8 @@ def _same(key: str, value: str, right: str) -> bool:
 
 def _number(path: Path, values: Mapping[str, str], key: str) -> int:
     value = values.get(key, "")
-    if not value.isascii() or not value.isdecimal():
-        raise ConvertError(f"{path} gives no number for {key}: {value!r}.")
+    if not value.isascii() or not value.isdecimal() or len(value) > _MOST_DIGITS:
+        raise ConvertError(f"{path} gives no number for {key}: {value[:_SHOWN]!r}.")
     return int(value)
 
 

@@ -1,5 +1,6 @@
 """Repositories that FauxPilot's converter wrote have no manifest: they are held to their own config.pbtxt."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,26 @@ def test_a_configuration_that_makes_no_sense_is_refused(change: str, reason: str
     repository = foreign(tmp_path, rows=50295, configured=50295)
     config = repository / "fastertransformer" / "config.pbtxt"
     config.write_text(config.read_text().replace(change, "= " if change.endswith(" ") else "other"))
+    (problem,) = check_sizes(repository)
+    assert reason in problem.what
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("tensor_para_size", "0", "gpus is 0"),
+        ("tensor_para_size", "4096", "gpus is 4096"),
+        ("decoder_layers", "1000000000", "layers is 1000000000"),
+        ("inter_size", "9" * 5000, "no number for inter_size"),
+        ("max_seq_len", "endless", "no number for max_seq_len"),
+    ],
+)
+def test_sizes_that_no_model_has_are_refused(key: str, value: str, reason: str, tmp_path: Path) -> None:
+    """At once: nothing is divided by zero, and nobody counts to a billion."""
+    repository = foreign(tmp_path, rows=64, configured=64)
+    config = repository / "fastertransformer" / "config.pbtxt"
+    changed = re.sub(f'("{key}" value: {{ string_value: )"[0-9]+"', rf'\1"{value}"', config.read_text())
+    config.write_text(changed)
     (problem,) = check_sizes(repository)
     assert reason in problem.what
 

@@ -74,6 +74,8 @@ def test_slices_follow_ctranslate2s_rule(changes: dict[str, Any], asked: int | N
     [
         ({"model_type": "llama"}, None, "'llama'"),
         ({"n_layer": None}, None, "n_layer: None is no whole number"),
+        ({"n_layer": 10**9}, None, "n_layer: 1000000000 is no whole number from 1 to 1024"),
+        ({"n_head": 10**12}, None, "n_head: 1000000000000 is no whole number"),
         ({"n_head": True}, None, "n_head: True is no whole number"),
         ({"n_head": 0}, None, "n_head: 0 is no whole number"),
         ({"n_embd": 1025}, None, "not divisible by n_head 16"),
