@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .argument_types import amount, count, port_or_any, positive
 from .compose.arguments import add_arguments as add_compose_command
 from .converter.commands import add_arguments as add_converter_commands
 from .models.commands import add_arguments as add_model_commands
@@ -55,13 +56,18 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default="127.0.0.1",
         help="address to listen on (default: %(default)s); others need API keys",
     )
-    add("--port", type=_port, default=PORT, help="port to listen on, 0: any free one (default: %(default)s)")
-    add("--parallel", type=_positive, metavar="N", help="requests that are served at once")
-    add("--context", type=_positive, metavar="N", help="tokens that a prompt and its completion share")
-    add("--threads", type=_positive, metavar="N", help="CPU threads")
+    add(
+        "--port",
+        type=port_or_any,
+        default=PORT,
+        help="port to listen on, 0: any free one (default: %(default)s)",
+    )
+    add("--parallel", type=positive, metavar="N", help="requests that are served at once")
+    add("--context", type=positive, metavar="N", help="tokens that a prompt and its completion share")
+    add("--threads", type=positive, metavar="N", help="CPU threads")
     add(
         "--idle-timeout",
-        type=_seconds,
+        type=amount,
         default=0.0,
         metavar="S",
         help="stop after S seconds without a request",
@@ -90,35 +96,35 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add = limits.add_argument
     add(
         "--queue",
-        type=_positive,
+        type=positive,
         default=32,
         metavar="N",
         help="requests that may wait (default: %(default)s)",
     )
     add(
         "--request-timeout",
-        type=_seconds,
+        type=amount,
         default=DEFAULTS.request_seconds,
         metavar="S",
         help="for one request (default: %(default)g)",
     )
     add(
         "--max-body",
-        type=_positive,
+        type=positive,
         default=DEFAULTS.body_bytes,
         metavar="BYTES",
         help="of one request (default: 2 MiB)",
     )
     add(
         "--key-rate",
-        type=_seconds,
+        type=amount,
         default=0.0,
         metavar="N",
         help="requests a minute of one key (default: 0, any)",
     )
     add(
         "--key-concurrency",
-        type=_count,
+        type=count,
         default=16,
         metavar="N",
         help="requests at once of one key (default: %(default)s; 0: any)",
@@ -174,32 +180,5 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         action.add_argument(
             "--api-key-file", type=Path, metavar="F", help="default: keys.json in the user's folder"
         )
-    add.add_argument("--rate", type=_seconds, metavar="N", help="requests a minute (0: any)")
-    add.add_argument("--concurrency", type=_count, metavar="N", help="requests at once (0: any)")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return number
-
-
-def _positive(text: str) -> int:
-    if not (number := _count(text)):
-        raise argparse.ArgumentTypeError("0 is too few")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
-    return number
-
-
-def _port(text: str) -> int:
-    number = _count(text)
-    if number > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port")
-    return number
+    add.add_argument("--rate", type=amount, metavar="N", help="requests a minute (0: any)")
+    add.add_argument("--concurrency", type=count, metavar="N", help="requests at once (0: any)")

@@ -70,12 +70,14 @@ def settle(
     """
     asks = _Asker(dialogue)
     backend = wanted.backend or ("external" if wanted.triton else None)
-    proposed: Profile = before.profile if known else ("python" if gpus else "cpu")
+    proposed = _proposed(wanted, before, known=known, gpus=gpus)
     profile: Profile = asks(
         backend,
         proposed,
         lambda talk: _profile(talk.choose(_WHAT_SERVES, list(PROFILES), proposed)),
     )
+    if reason := _in_vain(wanted, profile):
+        raise ComposeError(reason)
     team = replace(before, profile=profile)
     if profile == "external":
         team = _with_triton(
@@ -97,7 +99,9 @@ def settle(
     team = replace(
         team,
         model=source.name,
-        port=asks(wanted.port, team.port, lambda talk: talk.ask("Port of the API", str(team.port), _port)),
+        port=asks(
+            wanted.port, team.port, lambda talk: talk.ask("Port of the API", str(team.port), port_number)
+        ),
         address=asks(wanted.address, team.address, lambda talk: _ask_address(talk, team)),
         model_dir=source.converted or models / folder_name(source.name, profile, kept, len(team.gpus)),
         checkpoints=_absolute(wanted.checkpoints, before.checkpoints if known else folder / "checkpoints"),
@@ -116,6 +120,26 @@ def settle(
     return Plan(team, source, quantization, kept)
 
 
+def _proposed(wanted: Wanted, before: Team, *, known: bool, gpus: Sequence[Gpu]) -> Profile:
+    """What serves, unless somebody says something else."""
+    asked_gpus = wanted.gpus is not None or wanted.gpu_ids is not None
+    if known and (before.profile in _ON_GPUS or not asked_gpus):
+        return before.profile
+    return "python" if gpus or asked_gpus else "cpu"
+
+
+def _in_vain(wanted: Wanted, profile: Profile) -> str | None:
+    """What is asked for and has no meaning with that profile; None: nothing."""
+    if profile not in _ON_GPUS and (wanted.gpus is not None or wanted.gpu_ids is not None):
+        return f"--gpus and --gpu-ids: the backend {profile} uses none. {_INSTEAD}"
+    if wanted.quantization is not None and profile not in _QUANTISED:
+        return f"--quantization: the backend {profile} has its own types. {_INSTEAD}"
+    return None
+
+
+_ON_GPUS = frozenset[Profile](("python", "fastertransformer"))
+_QUANTISED = frozenset[Profile](("python", "cpu"))
+_INSTEAD = "Leave it out, or choose another --backend."
 _WHAT_SERVES = "What serves: a GPU (python), the CPU, FauxPilot's image, or a Triton elsewhere?"
 
 
@@ -144,7 +168,7 @@ class _Asker:
 
 
 def _gpus(wanted: Wanted, team: Team, gpus: Sequence[Gpu], asks: _Asker) -> tuple[int, ...]:
-    if team.profile not in {"python", "fastertransformer"}:
+    if team.profile not in _ON_GPUS:
         return ()
     if wanted.gpu_ids is not None:
         return wanted.gpu_ids
@@ -152,7 +176,7 @@ def _gpus(wanted: Wanted, team: Team, gpus: Sequence[Gpu], asks: _Asker) -> tupl
         return tuple(range(wanted.gpus))
     proposed = team.gpus or ((gpus[0].index,) if gpus else (0,))
     text = ",".join(map(str, proposed))
-    return asks(None, proposed, lambda talk: talk.ask("GPUs, by their numbers", text, _numbers))
+    return asks(None, proposed, lambda talk: talk.ask("GPUs, by their numbers", text, gpu_numbers))
 
 
 def _source(wanted: Wanted, before: Team, profile: Profile, *, known: bool, asks: _Asker) -> Source:
@@ -232,17 +256,3 @@ def _absolute(said: Path | None, proposed: Path) -> Path:
 
 def _profile(name: str) -> Profile:
     return next(profile for profile in PROFILES if profile == name)
-
-
-def _port(text: str) -> int:
-    try:
-        return port_number(text)
-    except ValueError:
-        raise ValueError("expected a port, 1 to 65535") from None
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return gpu_numbers(text)
-    except ValueError:
-        raise ValueError("expected numbers such as 0,1") from None

@@ -3,9 +3,13 @@
 import argparse
 from pathlib import Path
 
+from pilotfish.backend.argument_types import count, explained, positive
+from pilotfish.backend.converter.commands import QUANTIZATIONS
+from pilotfish.backend.proxy.keys import key_name
+
 from .sources import DEFAULT as DEFAULT_MODEL
 from .sources import MODELS
-from .team import DEFAULT_FOLDER, PROFILES, gpu_numbers, port_number
+from .team import DEFAULT_FOLDER, PROFILES, gpu_numbers, host_address, port_number
 
 _WAIT_SECONDS = 1800
 
@@ -18,14 +22,14 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     up = actions.add_parser("up", help="start it, and wait until it serves")
     up.add_argument("--build", action="store_true", help="build the images anew")
     up.add_argument(
-        "--wait", type=int, default=_WAIT_SECONDS, metavar="S", help="for so long (default: %(default)s)"
+        "--wait", type=positive, default=_WAIT_SECONDS, metavar="S", help="for so long (default: %(default)s)"
     )
     actions.add_parser("down", help="stop it; model, keys and metrics stay")
     actions.add_parser("status", help="show containers and health; exit status 0 if it serves")
     logs = actions.add_parser("logs", help="show what it says")
     logs.add_argument("services", nargs="*", metavar="SERVICE", help="proxy, triton, … (default: all)")
     logs.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl+C")
-    logs.add_argument("--tail", type=int, metavar="N", help="the last N lines of each")
+    logs.add_argument("--tail", type=count, metavar="N", help="the last N lines of each")
     bundle = actions.add_parser("bundle", help="put images, model and settings into one file")
     bundle.add_argument("out", type=Path, metavar="OUT.tar", help="the file to write")
     load = actions.add_parser("load", help="set up what 'bundle' wrote, without internet")
@@ -54,12 +58,20 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "or GPT-J checkpoint, or with what 'convert' wrote",
     )
     add("--backend", choices=PROFILES, help="what serves (default: python with a GPU, cpu without)")
-    add("--gpus", type=_positive, metavar="N", help="use the first N GPUs")
-    add("--gpu-ids", type=_gpus, metavar="0,1", help="use these GPUs")
-    add("--quantization", metavar="TYPE", help="of the weights, such as int8_float16 (cpu: int8)")
-    add("--port", type=_port, metavar="N", help="of the API on this host (default: 5000)")
+    add("--gpus", type=positive, metavar="N", help="use the first N GPUs")
+    add("--gpu-ids", type=explained(gpu_numbers), metavar="0,1", help="use these GPUs")
     add(
-        "--address", metavar="A", help="of this host where the API is published (default: all; with API keys)"
+        "--quantization",
+        choices=QUANTIZATIONS,
+        metavar="TYPE",
+        help=f"of the weights with python (default: float16) or cpu (int8): {', '.join(QUANTIZATIONS)}",
+    )
+    add("--port", type=explained(port_number), metavar="N", help="of the API on this host (default: 5000)")
+    add(
+        "--address",
+        type=explained(host_address),
+        metavar="A",
+        help="of this host where the API is published (default: all; with API keys)",
     )
     add("--triton", metavar="HOST:PORT", help="use a Triton that runs elsewhere")
     add("--models", type=Path, metavar="DIR", help="where converted models lie (default: models)")
@@ -68,7 +80,12 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add(
         "--monitoring", action=argparse.BooleanOptionalAction, default=None, help="Prometheus and Grafana too"
     )
-    add("--grafana-port", type=_port, metavar="N", help="of Grafana on 127.0.0.1 (default: 3000)")
+    add(
+        "--grafana-port",
+        type=explained(port_number),
+        metavar="N",
+        help="of Grafana on 127.0.0.1 (default: 3000)",
+    )
     add("--env", type=Path, metavar="F", help="begin with another .env, such as FauxPilot's")
     add("--quick", action="store_true", help="verify sizes and hashes, but not what the model computes")
     add("--anew", action="store_true", help="convert the model even if that was done before")
@@ -78,25 +95,9 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _add_keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keys", type=Path, metavar="DIR", help="where API keys' hashes lie (default: keys)")
     parser.add_argument(
-        "--key-name", default="team", metavar="NAME", help="of the first key (default: %(default)s)"
+        "--key-name",
+        type=explained(key_name),
+        default="team",
+        metavar="NAME",
+        help="of the first key (default: %(default)s)",
     )
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too few")
-    return number
-
-
-def _port(text: str) -> int:
-    try:
-        return port_number(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no port") from None
-
-
-def _gpus(text: str) -> tuple[int, ...]:
-    try:
-        return gpu_numbers(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no list of GPUs' numbers such as 0,1") from None

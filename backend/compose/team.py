@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,6 +14,7 @@ Profile = Literal["python", "cpu", "fastertransformer", "external"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 MONITORING = "monitoring"
 DEFAULT_FOLDER = "pilotfish-team"
+_MOST_PORTS = 65535
 OWN_TRITON = "triton"
 """The host name under which the proxy finds the Triton of this compose file."""
 
@@ -119,7 +121,7 @@ def team_of(values: Mapping[str, str], folder: Path, *, base: Team | None = None
             found[target] = folder / found[target].expanduser()
     team = replace(team, **found)
     if "GPUS" not in values and values.get("NUM_GPUS"):
-        team = replace(team, gpus=tuple(range(_read("NUM_GPUS", values["NUM_GPUS"], int))))
+        team = replace(team, gpus=tuple(range(_read("NUM_GPUS", values["NUM_GPUS"], _whole))))
     if "COMPOSE_PROFILES" in values:
         team = _with_profiles(team, values["COMPOSE_PROFILES"])
     elif team.triton_host != OWN_TRITON:
@@ -139,18 +141,32 @@ def _with_profiles(team: Team, text: str) -> Team:
 
 
 def gpu_numbers(text: str) -> tuple[int, ...]:
-    """The numbers in a list such as ``0,1``. Raises ``ValueError``."""
-    numbers = tuple(int(part) for part in text.split(",") if part.strip())
-    if len(set(numbers)) != len(numbers) or any(number < 0 for number in numbers):
-        raise ValueError(text)
-    return numbers
+    """The numbers in a list such as ``0,1``. Raises ``ValueError`` that says what is expected."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if len(set(parts)) != len(parts) or not all(part.isdecimal() for part in parts):
+        raise ValueError("expected GPUs' numbers such as 0,1")
+    return tuple(int(part) for part in parts)
 
 
 def port_number(text: str) -> int:
-    """A port. Raises ``ValueError``."""
-    if not 1 <= (number := int(text)) <= 65535:
-        raise ValueError(text)
+    """A port. Raises ``ValueError`` that says what is expected."""
+    if not text.strip().isdecimal() or not 1 <= (number := int(text)) <= _MOST_PORTS:
+        raise ValueError(f"expected a port, 1 to {_MOST_PORTS}")
     return number
+
+
+def host_address(text: str) -> str:
+    """An address of a host, as Docker publishes ports on it; brackets are taken off. Raises ``ValueError``."""
+    try:
+        return str(ip_address(text.strip("[]")))
+    except ValueError:
+        raise ValueError("expected an IP address: 0.0.0.0 for all of this host's, or one of them") from None
+
+
+def _whole(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise ValueError("expected a whole number")
+    return int(text)
 
 
 _READ: Mapping[str, tuple[str, Callable[[str], Any]]] = {
@@ -161,12 +177,12 @@ _READ: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "MODEL": ("model", str),
     "MODEL_DIR": ("model_dir", Path),
     "HF_CACHE_DIR": ("checkpoints", Path),
-    "API_EXTERNAL_ADDRESS": ("address", lambda text: text.strip("[]")),
+    "API_EXTERNAL_ADDRESS": ("address", host_address),
     "KEYS_DIR": ("keys_dir", Path),
     "GRAFANA_PORT": ("grafana_port", port_number),
     "PILOTFISH_VERSION": ("version", str),
-    "PILOTFISH_UID": ("uid", int),
-    "PILOTFISH_GID": ("gid", int),
+    "PILOTFISH_UID": ("uid", _whole),
+    "PILOTFISH_GID": ("gid", _whole),
     "TRITON_MEMORY": ("triton_memory", str),
     "API_SCHEME": ("scheme", str),
 }
@@ -180,5 +196,5 @@ def _bracketed(address: str) -> str:
 def _read(name: str, text: str, read: Callable[[str], Any]) -> Any:
     try:
         return read(text)
-    except ValueError:
-        raise ComposeError(f".env: {name}={text} is not what it should be.") from None
+    except ValueError as error:
+        raise ComposeError(f".env: {name}={text}: {error}.") from None

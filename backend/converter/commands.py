@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pilotfish.backend.argument_types import positive
+
 from .triton_config import MOUNT
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--tokenizer", type=Path, metavar="DIR|FILE", help="tokenizer.json (default: the checkpoint's)")
     add(
         "--mp",
-        type=_count,
+        type=positive,
         metavar="N",
         help="slices of CodeGen's query-key-value projection (default: by rule)",
     )
@@ -116,7 +118,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--dtype", choices=("fp32", "fp16"), help="of numbers that are not quantised; see below")
     faster = convert.add_argument_group("fastertransformer")
     faster.add_argument(
-        "--gpus", type=_count, default=1, metavar="N", help="that share the model (default: %(default)s)"
+        "--gpus", type=positive, default=1, metavar="N", help="that share the model (default: %(default)s)"
     )
     faster.add_argument(
         "--mount",
@@ -158,13 +160,6 @@ def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verify.add_argument(
         "--against", type=Path, metavar="CHECKPOINT", help="compare logits with the checkpoint's"
     )
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too few")
-    return number
 
 
 @contextmanager

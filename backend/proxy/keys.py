@@ -58,10 +58,19 @@ def load(path: Path) -> tuple[KeyRecord, ...]:
         raise KeyFileError(f"{path} is not a key file of pilotfish-backend") from error
 
 
+def key_name(text: str) -> str:
+    """A name that a key may have: itself. Raises ``ValueError`` that says what is expected."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("expected up to 64 letters, digits and . _ @ -")
+    return text
+
+
 def add(path: Path, name: str, *, rate: float | None = None, concurrency: int | None = None) -> str:
     """Make a key and store its hash; the key itself is returned and nowhere kept."""
-    if not _NAME.fullmatch(name):
-        raise KeyFileError(f"{name!r} is no name for a key: use up to 64 letters, digits and . _ @ -")
+    try:
+        key_name(name)
+    except ValueError as error:
+        raise KeyFileError(f"{name!r} is no name for a key: {error}") from None
     key = PREFIX + secrets.token_urlsafe(32)
     with _changing(path) as records:
         if any(record.name == name for record in records):

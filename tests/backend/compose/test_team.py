@@ -104,13 +104,15 @@ def test_a_line_that_makes_no_sense_is_named(line: str) -> None:
         ("GPUS", "0,x"),
         ("GPUS", "1,1"),
         ("NUM_GPUS", "two"),
+        ("API_EXTERNAL_ADDRESS", "my-host"),
+        ("PILOTFISH_UID", "me"),
         ("COMPOSE_PROFILES", "python,cpu"),
         ("COMPOSE_PROFILES", "cpuu"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, text: str) -> None:
-    """The message starts with the variable."""
-    with pytest.raises(ComposeError, match=name):
+    """The message starts with the variable, and says what was expected."""
+    with pytest.raises(ComposeError, match=f"{name}.*expected"):
         team_of({name: text}, Path("/"))
 
 
