@@ -36,6 +36,8 @@ VERDICTS: tuple[tuple[Container[int], type[BackendError], str], ...] = (
     ),
 )
 """What a status means; the first row that has it counts."""
+BUSY: Mapping[int, str] = {429: "is overloaded", 503: "can't serve now"}
+"""Statuses that come with a Retry-After: too much is asked, or what answers is away, loading or full."""
 
 
 @contextmanager
@@ -93,9 +95,11 @@ def status_error(
 
     ``sent`` is the prompt: a reason that quotes it is left out. ``now`` is the time since the epoch.
     """
-    if status in {429, 503}:
+    if status in BUSY:
         wait = retry_after(headers.get("retry-after"), now=now)
-        return Overloaded(f"the backend at {endpoint.root} is overloaded (HTTP {status})", retry_after=wait)
+        reason = _quotable(reason_in(body), sent)
+        sentence = f"the backend at {endpoint.root} {BUSY[status]} (HTTP {status})"
+        return Overloaded(sentence + (reason and f": {reason}"), retry_after=wait)
     if status in {401, 403}:
         return Unauthorized(_unauthorized(endpoint, status))
     for statuses, kind, sentence in VERDICTS:
