@@ -8,6 +8,9 @@ from typing import Literal
 END_OF_TEXT = 50256
 """CodeGen's and GPT-J's ``<|endoftext|>``, which begins an empty prompt and ends a text."""
 
+COLDEST = 1e-6
+"""Temperatures below this count as 0: what is divided by them no longer fits 32 bits."""
+
 Reason = Literal["length", "end", "stop_word", "cancelled"]
 
 
@@ -27,8 +30,9 @@ class QueueFull(DecodeError):
 class Row:
     """One sequence to generate.
 
-    The most likely token is taken where ``temperature`` is 0, ``top_k`` 1, or ``top_k`` and ``top_p`` both 0; else it
-    is drawn from the tokens that are left after, in this order, penalties and bias, temperature, ``top_k``, ``top_p``.
+    The most likely token is taken where ``temperature`` is below ``COLDEST``, ``top_k`` 1, or ``top_k`` and ``top_p``
+    both 0; else it is drawn from the tokens that are left after, in this order, penalties and bias, temperature,
+    ``top_k``, ``top_p``.
     """
 
     prompt: Sequence[int]
@@ -62,7 +66,7 @@ class Row:
     @property
     def greedy(self) -> bool:
         """Whether the most likely token is taken."""
-        return self.temperature == 0 or self.top_k == 1 or (self.top_k == 0 and self.top_p == 0)
+        return self.temperature < COLDEST or self.top_k == 1 or (self.top_k == 0 and self.top_p == 0)
 
     @property
     def context(self) -> Sequence[int]:

@@ -246,6 +246,23 @@ class EngineContract:
         assert await sample(7) == await sample(7)
         assert len({await sample(seed) for seed in range(4)}) > 1
 
+    @pytest.mark.parametrize(
+        "sampling",
+        [
+            Sampling(top_k=1, seed=3),
+            Sampling(temperature=2.0, top_p=0.0, seed=3),
+            Sampling(temperature=2.0, top_k=40, top_p=0.0, seed=3),
+            Sampling(temperature=1e-12, seed=3),
+            Sampling(temperature=1e-12),
+            Sampling(temperature=1e-40),
+        ],
+    )
+    async def test_what_leaves_one_token_is_greedy(self, engine: Engine, sampling: Sampling) -> None:
+        """The likeliest token always belongs to top_p, and a temperature may be as low as one likes."""
+        prompt = await self.prompt(engine)
+        greedy = await collect(engine, Generation(prompt, 6, GREEDY))
+        assert (await collect(engine, Generation(prompt, 6, sampling))).text == greedy.text
+
     async def test_logit_bias_forbids_a_token(self, engine: Engine) -> None:
         """A bias of -100 keeps the likeliest first token from being drawn."""
         prompt = await self.prompt(engine)

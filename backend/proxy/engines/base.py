@@ -61,9 +61,13 @@ class Capabilities:
     """How many alternatives a token can be given; 0: its own log-probability only; None: not even that."""
 
 
+COLDEST = 1e-6
+"""Temperatures below this count as 0: what is divided by them no longer fits 32 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. ``temperature`` 0 is greedy."""
+    """How the next token is drawn."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -73,6 +77,11 @@ class Sampling:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken: it always belongs to ``top_k`` and ``top_p``."""
+        return self.temperature < COLDEST or self.top_k == 1 or self.top_p == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def row_of(generation: Generation, can: Capabilities, end_id: int) -> Row:
     return Row(
         prompt=(*prompt, *generation.middle),
         max_tokens=generation.max_tokens,
-        temperature=sampling.temperature,
+        temperature=0.0 if sampling.greedy else sampling.temperature,
         top_k=sampling.top_k,
         top_p=sampling.top_p,
         presence_penalty=sampling.presence_penalty,
@@ -99,6 +99,8 @@ class Run:
             (outcome,) = self._decoder.decode([self._row], self._emit, cancelled=self._is_closed)
         except (DecodeError, ValueError) as error:
             return EngineError(f"The model failed: {error}.")
+        except Exception as error:  # noqa: BLE001 - whoever waits must be told; the text may hold the user's
+            return EngineError(f"The model failed: {type(error).__name__}.")
         return outcome
 
     def _emit(self, index: int, step: Step) -> bool:

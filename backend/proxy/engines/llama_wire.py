@@ -183,7 +183,7 @@ def neutral_fields() -> dict[str, Any]:
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
     """How the next token is drawn, in llama.cpp's words; without penalties, whose count it begins in the prompt."""
     return {
-        "temperature": sampling.temperature,
+        "temperature": 0.0 if sampling.greedy else sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,
         "seed": -1 if sampling.seed is None else sampling.seed % _MOST_SEEDS,

@@ -297,7 +297,7 @@ def _choose(logits: dict[int, float], counts: Counter[int], sampling: Sampling, 
     for token in weighed.keys() & counts.keys():
         weighed[token] -= sampling.presence_penalty + sampling.frequency_penalty * counts[token]
     ranked = sorted(weighed, key=lambda t: (-weighed[t], t))
-    if sampling.temperature == 0:
+    if sampling.greedy:
         return ranked[0]
     ranked = ranked[: sampling.top_k or None]
     top = weighed[ranked[0]]

@@ -69,9 +69,7 @@ class Tensor:
 def check(generation: Generation, signature: "Signature", context: int) -> None:
     """Raise ``EngineRefusal`` that names the first field which this server can't serve."""
     sampling = generation.sampling
-    exact = signature.ours or (
-        sampling.temperature in {0, 1} and (sampling.temperature == 0 or sampling.top_p == 1)
-    )
+    exact = signature.ours or sampling.greedy or (sampling.temperature == 1 and sampling.top_p == 1)
     beyond = signature.logprobs is None or (generation.logprobs or 0) > signature.logprobs
     rules: Sequence[tuple[bool, str, str]] = (
         (generation.suffix is not None, "suffix", "this model can't fill in the middle."),
@@ -157,7 +155,7 @@ def build(
 
 def _drawing(sampling: Sampling) -> Mapping[str, Value]:
     """Without top-k a top-p of 0 is greedy to FasterTransformer, with a warning in its log: it is said as top-k 1."""
-    if sampling.temperature == 0 or sampling.top_k == 1 or sampling.top_p == 0:
+    if sampling.greedy:
         return {"runtime_top_k": 1, "runtime_top_p": 1.0, "temperature": NEAR_ONE}
     temperature = NEAR_ONE if _single(sampling.temperature) == 1 else sampling.temperature
     return {"runtime_top_k": sampling.top_k, "runtime_top_p": sampling.top_p, "temperature": temperature}
