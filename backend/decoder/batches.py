@@ -36,6 +36,8 @@ def steered(row: Row) -> bool:
         or row.presence_penalty
         or row.frequency_penalty
         or any(len(word) > 1 for word in row.bad_words)
+        # What CTranslate2 bans is gone from the logits that it tells as well.
+        or (row.bad_words and row.logprobs is not None)
         or (row.seed is not None and not row.greedy)
     )
 

@@ -101,7 +101,7 @@ class Call:
                 [progress.context],
                 on_step,
                 cut=cut,
-                banned=_banned(row),
+                banned=() if row.logprobs is not None else _banned(row),
                 max_length=min(row.max_tokens - len(progress.tokens), STEPS_WITH_LOGITS),
                 end_token=[row.end_id],
                 return_logits_vocab=True,

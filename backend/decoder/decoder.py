@@ -122,9 +122,11 @@ class Decoder:
         finally:
             with self._changed:
                 self._running -= 1
-                self._emptying = not self._running and not self._closed and self._should_empty()
+                # Looked at again outside of the lock, it might be another thread's.
+                emptying = not self._running and not self._closed and self._should_empty()
+                self._emptying = emptying
                 self._changed.notify_all()
-            if self._emptying:
+            if emptying:
                 # Beside the caller, who has what it asked for. The next one waits until the model is back.
                 threading.Thread(target=self._empty, name="prefix-cache", daemon=True).start()
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from .batches import batches
+from .batches import MOST_ROWS, batches
 from .decoder import Emit
 from .rows import DecodeError, QueueFull, Row, Step
 
@@ -107,12 +107,17 @@ class Scheduler:
         """The job that came first, and those whose rows fit into its batches."""
         jobs = [self._waiting.popleft()]
         rows = [*jobs[0].rows]
-        for job in list(self._waiting):
+        calls = len(batches(rows))
+        left: deque[Job] = deque()
+        while self._waiting and len(rows) < calls * MOST_ROWS:
+            job = self._waiting.popleft()
             together = [*rows, *job.rows]
-            if len(batches(together)) == len(batches(rows)):
-                self._waiting.remove(job)
+            if len(batches(together)) == calls:
                 jobs.append(job)
                 rows = together
+            else:
+                left.append(job)
+        self._waiting.extendleft(reversed(left))
         return jobs
 
 

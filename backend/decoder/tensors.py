@@ -21,6 +21,8 @@ Tensors = Mapping[str, NDArray[Any]]
 
 POSITIONS = 2048
 """Of every CodeGen."""
+MOST_ALTERNATIVES = 100
+"""Of a token. A streamed answer repeats those of all tokens with each."""
 
 
 class InvalidRequest(ValueError):
@@ -96,6 +98,8 @@ def _prompts(ids: NDArray[Any], lengths: Sequence[int]) -> list[tuple[int, ...]]
 def _logprobs(tensors: Tensors, count: int) -> list[Any]:
     wanted = _numbers(tensors, "is_return_log_probs", count, default=False)
     top = _numbers(tensors, "top_log_probs_count", count, 0)
+    if top[0] > MOST_ALTERNATIVES:
+        raise InvalidRequest(f"top_log_probs_count must be at most {MOST_ALTERNATIVES}, not {top[0]}")
     # As FasterTransformer does: the first row decides for all, since the answer is one tensor.
     return [top[0] if wanted[0] or top[0] else None] * count
 

@@ -126,6 +126,22 @@ def test_log_probabilities_are_the_models_own(decoder: Decoder, reference: Refer
             context.append(step.token)
 
 
+@pytest.mark.parametrize("logprobs", [0, 3])
+@pytest.mark.parametrize("sampled", [row(LONG), row(LONG, temperature=0.7, top_p=1.0)])
+def test_a_ban_does_not_change_the_log_probabilities(
+    decoder: Decoder, reference: Reference, logprobs: int, sampled: Row
+) -> None:
+    """They are the model's: of what is banned too, and not as if it had never been likely."""
+    (best,) = reference.greedy(LONG, 1)
+    (steps,), _ = run(decoder, replace(sampled, max_tokens=3, bad_words=[[best]], logprobs=logprobs))
+    context = list(LONG)
+    for step in steps:
+        assert step.token != best
+        assert step.logprob == pytest.approx(reference.logprobs(context)[step.token], abs=1e-4)
+        context.append(step.token)
+    assert [token for token, _ in steps[0].top[:1]] == [best] * bool(logprobs)
+
+
 def test_none_are_given_where_none_were_asked_for(decoder: Decoder) -> None:
     """In either way of sampling."""
     steps, _ = run(

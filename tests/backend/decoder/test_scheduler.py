@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -106,6 +106,31 @@ def test_what_waits_together_and_is_alike_is_decoded_together() -> None:
     wait(*jobs)
     assert decoder.calls == [[GREEDY], [GREEDY] * 3, [DRAWN] * 2]
     assert jobs[2].tokens == [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
+    scheduler.close()
+
+
+class Counted(tuple[int, ...]):
+    """A prompt that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[int]:
+        Counted.times += 1
+        return super().__iter__()
+
+
+def test_choosing_what_to_decode_is_little_work_however_many_wait() -> None:
+    """Prompts are long, and meanwhile nobody's tokens are sent: a batch is no work for those it has no room for."""
+    decoder = FakeDecoder()
+    jobs = [FakeJob(Row(Counted([1, 2, 3]), max_tokens=1)) for _ in range(MOST_WAITING)]
+    scheduler = started(decoder, *jobs)
+    Counted.times = 0
+    decoder.gate.release()
+    wait_for_calls(decoder, 2)
+    assert len(decoder.calls[1]) == MOST_ROWS
+    assert Counted.times < 4 * MOST_ROWS**2
+    decoder.gate.release(1000)
+    wait(*jobs)
     scheduler.close()
 
 

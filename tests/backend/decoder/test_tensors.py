@@ -102,7 +102,7 @@ def test_every_input_finds_its_field(shape: tuple[int, ...]) -> None:
         ({"temperature": np.array([-1], np.float32)}, "temperature"),
         ({"runtime_top_p": np.array([1.5], np.float32)}, "top_p"),
         ({"repetition_penalty": np.array([0], np.float32)}, "repetition_penalty"),
-        ({"top_log_probs_count": np.array([301], np.uint32)}, "logprobs"),
+        ({"top_log_probs_count": np.array([101], np.uint32)}, "top_log_probs_count must be at most 100"),
         ({"stop_words_list": np.array([[[5], [2]]], np.int32)}, "stop_words_list"),
         ({"stop_words_list": np.zeros((2, 2, 1), np.int32)}, "stop_words_list"),
         ({"bad_words_list": np.array([[[-5], [1]]], np.int32)}, "bad_words"),
