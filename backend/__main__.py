@@ -80,13 +80,12 @@ def _require(libraries: Sequence[str]) -> None:
 
 def _serve(options: Namespace) -> int:
     from .proxy.bind import ServeError
-    from .proxy.log_setup import set_up_logging
     from .proxy.serve import ServeOptions, serve
 
     try:
         engine = _engine(options)
         settings = _settings(options)
-        set_up_logging(options.log_file)
+        _log_to(options.log_file)
         serving = ServeOptions(
             settings=settings,
             host=options.host,
@@ -99,6 +98,15 @@ def _serve(options: Namespace) -> int:
         return serve(serving, engine)
     except (ServeError, OSError) as error:
         raise _Misuse(str(error)) from error
+
+
+def _log_to(file: Path | None) -> None:
+    from .proxy.log_setup import set_up_logging
+
+    try:
+        set_up_logging(file)
+    except OSError as error:
+        raise _Misuse(f"--log-file: can't write {file}: {error.strerror}.") from error
 
 
 def _engine(options: Namespace) -> "Engine":
@@ -126,7 +134,8 @@ def _settings(options: Namespace) -> "Settings":
     if file is not None:
         try:
             if not load(file) and key is None:
-                raise _Misuse(f"{file} holds no key. Make one with 'pilotfish-backend keys add NAME'.")
+                named = f" --api-key-file {file}" if options.api_key_file else ""
+                raise _Misuse(f"{file} holds no key. Make one with 'pilotfish-backend keys add NAME{named}'.")
         except KeyFileError as error:
             raise _Misuse(str(error)) from error
     return Settings(

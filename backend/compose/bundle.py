@@ -72,7 +72,9 @@ def write_bundle(
     ``out`` appears when it is whole; what is there already is not replaced.
     """
     if out.exists():
-        raise ComposeError(f"{out} is there already.")
+        raise ComposeError(f"{out} is there already. Name another file, or remove it.")
+    if not (parent := out.absolute().parent).is_dir():
+        raise ComposeError(f"there is no folder {parent} to write {out.name} into.")
     refuse_broken(team.model_dir)
     images = list(dict.fromkeys(docker.compose_output("config", "--images").split()))
     _bring(docker, images)

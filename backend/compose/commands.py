@@ -17,6 +17,11 @@ from .folder import find_folder, read_team
 from .team import Team
 
 _WAIT_SECONDS = 1800
+_AFTER_STOP: Mapping[str, str] = {
+    "init": " What is served is as it was. The same command goes on: what was downloaded is kept.",
+    "bundle": " No file was written.",
+}
+"""What Ctrl+C leaves behind, where that is a question."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (ComposeError, ConvertError, ModelError) as error:
         _say(f"pilotfish-backend: {error}")
         return 1
+    except KeyboardInterrupt:
+        _say(f"pilotfish-backend: stopped.{_AFTER_STOP.get(arguments.action, '')}")
+        return 130
 
 
 def _init(arguments: argparse.Namespace, docker: Docker) -> int:

@@ -32,6 +32,8 @@ _KINDS: Sequence[tuple[str, Callable[[Path], _WeightsFile]]] = (
 )
 """Names of weights, the preferred first. Shards are named by the same and ``.index.json``."""
 _LARGEST_JSON = 64 * 1024 * 1024
+_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that a clone without Git LFS has in the place of a large one (Git LFS, docs/spec.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,12 @@ def _shards(index: Path) -> list[Path]:
 
 def _open(path: Path, opener: Callable[[Path], _WeightsFile]) -> _WeightsFile:
     try:
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise ConvertError(
+                    f"{path} is not the file itself but Git LFS's pointer to it. Bring it: "
+                    "'git lfs pull' in that folder."
+                )
         return opener(path)
     except OSError as error:
         raise ConvertError(f"{path} can't be read: {error.strerror or error}.") from error

@@ -231,3 +231,9 @@ def test_a_cut_bundle(bundle: Path, other: Host) -> None:
     bundle.write_bytes(data[: len(data) // 2])
     assert other.run("load", bundle) == 1
     assert not other.team.exists()
+
+
+def test_a_place_that_is_not_there(made: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said before images are brought, and by its own name."""
+    assert made.run("bundle", tmp_path / "absent" / "team.tar") == 1
+    assert f"no folder {tmp_path / 'absent'}" in capsys.readouterr().err

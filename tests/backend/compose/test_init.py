@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -166,50 +167,6 @@ def test_what_can_not_run_is_refused_before_anything_is_written(host: Host, caps
     assert not host.team.exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (("--model", "gpt-5"), "Known: codegen-350M-mono"),
-        (("--triton", "gpu-host:8001"), "--model DIR"),
-        (("--triton", "gpu-host"), "expected HOST:PORT"),
-        (("--env", "missing.env"), "is not there"),
-        (("--gpus", "2"), "no GPU on this host"),
-        (("--gpu-ids", "0", "--backend", "cpu"), "cpu uses none"),
-        (("--quantization", "int8", "--backend", "fastertransformer"), "--quantization"),
-    ],
-)
-def test_what_makes_no_sense_is_said(
-    host: Host, capsys: Output, arguments: tuple[str, ...], reason: str
-) -> None:
-    """With what is possible instead; nothing is written."""
-    assert host.run("init", "--yes", *arguments) == 1
-    assert reason in capsys.readouterr().err
-    assert not host.team.exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (("--quantization", "int7"), "choose from 'float32', 'float16'"),
-        (("--address", "my-host"), "'my-host': expected an IP address"),
-        (("--port", "0"), "'0': expected a port, 1 to 65535"),
-        (("--gpus", "all"), "'all' is no whole number from 1 on"),
-        (("--gpu-ids", "0,0"), "'0,0': expected GPUs' numbers such as 0,1"),
-        (("--key-name", "a key"), "'a key': expected up to 64 letters"),
-    ],
-)
-def test_a_wrong_argument_is_said_before_anything_is_done(
-    host: Host, capsys: Output, arguments: tuple[str, ...], reason: str
-) -> None:
-    """With its option, and what was expected: not after the model was converted, nor by a traceback."""
-    with pytest.raises(SystemExit):
-        host.run("init", "--yes", *arguments)
-    said = capsys.readouterr().err
-    assert f"argument {arguments[0]}:" in said
-    assert reason in said
-    assert not host.team.exists()
-
-
 def test_without_docker_it_is_made_all_the_same(host: Host, checkpoint: Path, capsys: Output) -> None:
     """But one is told at once."""
     host.install_docker(Script(compose="1.29.2"))
@@ -342,6 +299,30 @@ def test_nobody_at_the_terminal(host: Host) -> None:
     output, status = at_terminal(init_command(host), [], {"PATH": str(host.root / "bin")}, end=True)
     assert status == 1
     assert "nobody answers" in output
+    assert not host.team.exists()
+
+
+def test_ctrl_c(host: Host) -> None:
+    """It ends with what that leaves behind, and no traceback."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        init_command(host), stdin=theirs, stderr=subprocess.PIPE, env={"PATH": str(host.root / "bin")}
+    )
+    killer = threading.Timer(60, process.kill)
+    killer.start()
+    assert process.stderr is not None
+    said = b""
+    while b"What serves" not in said and (letter := process.stderr.read(1)):
+        said += letter
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait() == 130
+    killer.cancel()
+    process.stderr.close()
+    os.close(ours)
+    os.close(theirs)
+    assert said.endswith(b"what was downloaded is kept.\n")
+    assert b"Traceback" not in said
     assert not host.team.exists()
 
 

@@ -18,6 +18,9 @@ SHAPE = TinyShape(rows=40)
 TENSORS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(5, np.float32)}
 
 
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
+
+
 def write(folder: Path, files: Mapping[str, bytes | str | dict[str, Any]]) -> Path:
     """A folder with a configuration and these files."""
     folder.mkdir(exist_ok=True)
@@ -93,6 +96,8 @@ INDEX = "model.safetensors.index.json"
         ({INDEX: {"weight_map": {"a": "one", "b": "two"}}}, "one: missing\n  two: missing"),
         ({"model.safetensors": b""}, "damaged"),
         ({"model.safetensors": struct.pack("<Q", 1 << 62) + b"{}"}, "cut short"),
+        ({"model.safetensors": LFS_POINTER}, "model.safetensors is not the file itself but Git LFS's"),
+        ({"pytorch_model.bin": LFS_POINTER}, "pytorch_model.bin is not the file itself"),
         ({"model.safetensors": struct.pack("<Q", 4) + b"[[[["}, "header is no JSON"),
         ({"model.safetensors": struct.pack("<Q", 2) + b"[]"}, "no JSON object"),
         ({"pytorch_model.bin": b""}, "no weights file of PyTorch"),
