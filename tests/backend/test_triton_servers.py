@@ -94,6 +94,18 @@ async def test_the_least_busy_is_first() -> None:
     assert (one.running, two.running) == (0, 0)
 
 
+async def test_another_model_in_the_same_place_is_noticed() -> None:
+    """Triton loads a model anew without a moment in which it is not ready; what it offers then counts."""
+    wire = FakeWire(offers=Signature(rows=51200))
+    made = await looked_at(wire)
+    wire.offers = Signature(rows=51200, decoupled=True)
+    await made.look()
+    assert made.signature == wire.offers
+    wire.offers = Unsuitable("it has another vocabulary")
+    await made.look()
+    assert (made.signature, made.trouble) == (None, "it has another vocabulary")
+
+
 async def test_who_failed_is_asked_last() -> None:
     """A server that fails quickly would have the fewest requests, and so get all of them."""
     one, two = await looked_at(FakeWire("a:1")), await looked_at(FakeWire("b:1"))

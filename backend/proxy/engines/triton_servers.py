@@ -101,10 +101,9 @@ class Server:
     async def _examine(self) -> None:
         """Look at a server that says it is ready: what its model offers, and where there is a doubt if it works."""
         silent = asyncio.get_running_loop().time() - self.wire.heard
-        signature = self.signature
-        if signature is None:
-            signature = await self.wire.signature(_ANSWER_SECONDS)
-            self._check(self, signature)
+        # Each time: another model may be loaded in the old one's place, or a server take another's, without a gap.
+        signature = await self.wire.signature(_ANSWER_SECONDS)
+        self._check(self, signature)
         if self.suspect or silent > _SILENCE_SECONDS:
             try:
                 async with asyncio.timeout(_PROOF_SECONDS):
