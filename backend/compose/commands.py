@@ -1,14 +1,12 @@
 """``pilotfish-backend compose``: a team backend in containers, from its making to its move to another host."""
 
 import argparse
-import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pilotfish.backend.models.progress import Bars, Lines, Progress
+from pilotfish.backend.models.progress import shown_on
 
 from .access import NewKey
 from .docker import Docker
@@ -67,7 +65,7 @@ def _init(arguments: argparse.Namespace, docker: Docker) -> int:
         wanted=wanted,
         environment=docker.environment,
         say=_say,
-        progress=_progress,
+        progress=lambda: shown_on(sys.stderr),
         dialogue=dialogue,
         env_file=arguments.env,
         key_name=arguments.key_name,
@@ -113,7 +111,7 @@ def _logs(arguments: argparse.Namespace, docker: Docker) -> int:
 def _bundle(arguments: argparse.Namespace, docker: Docker) -> int:
     from .bundle import write_bundle
 
-    with _progress() as progress:
+    with shown_on(sys.stderr) as progress:
         progress.begin(f"Writing {arguments.out.name}", None)
         out = write_bundle(docker, read_team(docker.folder), arguments.out, progress.advance)
     _say(
@@ -125,7 +123,7 @@ def _bundle(arguments: argparse.Namespace, docker: Docker) -> int:
 def _load(arguments: argparse.Namespace, docker: Docker) -> int:
     from .load import load_bundle
 
-    with _progress() as progress:
+    with shown_on(sys.stderr) as progress:
         progress.begin(f"Unpacking {arguments.file.name}", None)
         loaded = load_bundle(
             arguments.file,
@@ -164,16 +162,6 @@ def _named(docker: Docker) -> str:
     """The option by which the next command finds the folder, if it needs one."""
     found = find_folder(None, Path.cwd())
     return "" if found == docker.folder else f"--dir {shlex.quote(str(docker.folder))}"
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """Bars on a terminal, lines elsewhere, and where only the base is installed."""
-    if sys.stderr.isatty() and find_spec("rich"):
-        with Bars(sys.stderr) as bars:
-            yield bars
-    else:
-        yield Lines(sys.stderr)
 
 
 def _say(line: str) -> None:

@@ -2,17 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pilotfish.backend.argument_types import positive
+from pilotfish.backend.models.progress import shown_on
 
 from .triton_config import MOUNT
-
-if TYPE_CHECKING:
-    from pilotfish.backend.models.progress import Progress
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16")
 
@@ -44,7 +39,7 @@ def run_convert(options: argparse.Namespace) -> int:
         mount=options.mount,
     )
     try:
-        with _progress() as progress:
+        with shown_on(sys.stderr) as progress:
             manifest = convert(asked, progress, _say)
     except ConvertError as error:
         _say(f"pilotfish-backend: {error}")
@@ -66,7 +61,7 @@ def run_verify(options: argparse.Namespace) -> int:
     from .verify import verify
 
     try:
-        with _progress() as progress:
+        with shown_on(sys.stderr) as progress:
             problems = verify(options.repository, options.against, progress, _say)
     except ConvertError as error:
         _say(f"pilotfish-backend: {error}")
@@ -160,18 +155,6 @@ def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     verify.add_argument(
         "--against", type=Path, metavar="CHECKPOINT", help="compare logits with the checkpoint's"
     )
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Bars on a terminal, lines elsewhere."""
-    from pilotfish.backend.models.progress import Bars, Lines
-
-    if sys.stderr.isatty():
-        with Bars(sys.stderr) as bars:
-            yield bars
-    else:
-        yield Lines(sys.stderr)
 
 
 def _say(line: str) -> None:

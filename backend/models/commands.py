@@ -1,17 +1,16 @@
 """``pilotfish-backend pull`` and ``pilotfish-backend models``."""
 
 import argparse
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .catalogue import CATALOGUE, DEFAULT_MODEL, Model, find_model
 from .errors import ModelError
-from .progress import Bars, Lines, Progress, readable
+from .progress import readable, shown_on
 from .pull import pull_model
 from .store import Store
 
@@ -36,7 +35,7 @@ def pull(arguments: argparse.Namespace) -> int:
         model = find_model(arguments.model)
         if not model.open_licence and not arguments.yes and not _accepted(model):
             return 1
-        with _progress() as progress:
+        with shown_on(sys.stderr) as progress:
             pulled = pull_model(model, cache_dir=_cache_dir(arguments), progress=progress)
     except ModelError as error:
         _say(f"pilotfish-backend: {error}")
@@ -128,16 +127,6 @@ def _accepted(model: Model) -> bool:
     sys.stderr.write("Do you accept it? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """Bars on a terminal, lines elsewhere."""
-    if sys.stderr.isatty():
-        with Bars(sys.stderr) as bars:
-            yield bars
-    else:
-        yield Lines(sys.stderr)
 
 
 def _say(line: str) -> None:

@@ -1,5 +1,8 @@
 """How far a pull is: one Protocol, a bar for people, lines for logs, nothing for tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -92,6 +95,16 @@ class Bars:
         """Move the newest bar."""
         if self._task is not None:
             self._bars.advance(self._task, count)
+
+
+@contextmanager
+def shown_on(out: TextIO, *, library: str = "rich") -> Iterator[Progress]:
+    """Bars on a terminal; lines elsewhere, and where the library that draws them is not installed."""
+    if out.isatty() and find_spec(library):
+        with Bars(out) as bars:
+            yield bars
+    else:
+        yield Lines(out)
 
 
 def readable(size: int) -> str:

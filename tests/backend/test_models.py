@@ -14,7 +14,7 @@ from pilotfish.backend.models import commands
 from pilotfish.backend.models.catalogue import CATALOGUE, DEFAULT_MODEL, HubSource, WheelSource, find_model
 from pilotfish.backend.models.errors import BadModelFileError, NotPulledError, UnknownModelError
 from pilotfish.backend.models.local import LocalModel, resolve_model
-from pilotfish.backend.models.progress import Bars, Lines, readable
+from pilotfish.backend.models.progress import Bars, Lines, readable, shown_on
 from pilotfish.backend.models.store import Manifest, Store
 
 
@@ -186,6 +186,23 @@ def test_progress_in_lines() -> None:
         "  100 %",
         "Unpacking",
     ]
+
+
+class Terminal(StringIO):
+    """A stream that is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_suits_what_it_is_shown_on() -> None:
+    """A terminal gets bars, unless what draws them is not installed; a log gets lines."""
+    with shown_on(Terminal()) as progress:
+        assert isinstance(progress, Bars)
+    with shown_on(StringIO()) as progress:
+        assert isinstance(progress, Lines)
+    with shown_on(Terminal(), library="installed_nowhere") as progress:
+        assert isinstance(progress, Lines)
 
 
 def test_progress_in_bars() -> None:

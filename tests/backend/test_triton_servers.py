@@ -100,7 +100,7 @@ async def test_another_model_in_the_same_place_is_noticed() -> None:
     made = await looked_at(wire)
     wire.offers = Signature(rows=51200, decoupled=True)
     await made.look()
-    assert made.signature == wire.offers
+    assert (made.signature, made.trouble) == (wire.offers, "")
     wire.offers = Unsuitable("it has another vocabulary")
     await made.look()
     assert (made.signature, made.trouble) == (None, "it has another vocabulary")
