@@ -67,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except _Misuse as error:
         return _refuse(str(error))
+    except (
+        OSError
+    ) as error:  # a folder that may not be searched, say: its name and the system's words are enough
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
         return 130
 
@@ -96,7 +100,7 @@ def _serve(options: Namespace) -> int:
             state_file=options.state_file,
         )
         return serve(serving, engine)
-    except (ServeError, OSError) as error:
+    except ServeError as error:
         raise _Misuse(str(error)) from error
 
 

@@ -1,7 +1,8 @@
 """What would keep a team backend from running, found before anything is downloaded or started. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .machine import Gpu
 from .memory import GIB, Shape, needed_bytes
@@ -102,6 +103,15 @@ def check_ports(team: Team, *, port_free: bool, grafana_free: bool) -> list[Find
             Finding(f"port {team.grafana_port} is in use, but Grafana wants it: set GRAFANA_PORT in .env")
         )
     return findings
+
+
+def check_folders(folders: Mapping[str, Path], can_write: Callable[[Path], bool]) -> list[Finding]:
+    """Folders, by the option that names each, that nothing can be written to."""
+    return [
+        Finding(f"can't write to {folder}. Choose another: {option} DIR")
+        for option, folder in folders.items()
+        if not can_write(folder)
+    ]
 
 
 def check_access(team: Team, *, keys: int) -> list[Finding]:

@@ -39,7 +39,9 @@ def read_values(file: Path) -> dict[str, str]:
         return dotenv.parse(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ComposeError(f"can't read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ComposeError(f"can't read {file}: {error}") from error
 
 

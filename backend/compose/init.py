@@ -11,11 +11,11 @@ from pilotfish.backend.version import version
 
 from .access import NewKey, first_key, metrics_key
 from .answers import Plan, Wanted, settle
-from .checks import Finding, check_gpus, check_ports
+from .checks import Finding, check_folders, check_gpus, check_ports
 from .docker import Docker
 from .errors import ComposeError
 from .folder import METRICS_KEY, read_values, write_environment, write_files
-from .machine import find_gpus, port_is_free
+from .machine import can_write, find_gpus, port_is_free
 from .questions import Dialogue
 from .repository import Preparation
 from .sources import find_source
@@ -107,11 +107,21 @@ class Init:
         findings = check_gpus(team, find_gpus(self.environment), plan.source.shape, plan.kept)
         if docker is not None:
             findings.append(Finding(f"{docker} You need it for 'compose up'.", stops=False))
+        findings += check_folders(self._written_to(plan), can_write)
         return findings + check_ports(
             team,
             port_free=running or port_is_free(team.address, team.port),
             grafana_free=running or port_is_free("127.0.0.1", team.grafana_port),
         )
+
+    def _written_to(self, plan: Plan) -> dict[str, Path]:
+        """The folders that this run writes to, by their options."""
+        folders = {"--dir": self.folder, "--keys": plan.team.keys_dir}
+        if plan.source.converted is None:
+            folders["--models"] = plan.team.model_dir.parent
+        if plan.source.repository is not None:
+            folders["--checkpoints"] = plan.team.checkpoints
+        return folders
 
     def _reconsider(self, plan: Plan, checkpoint: Path) -> None:
         """Check the memory of the GPUs by the checkpoint itself, where its shape was not known before it was here."""

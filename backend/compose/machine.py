@@ -1,5 +1,6 @@
 """What this host has: GPUs, free ports, room on its disks."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -61,9 +62,20 @@ def port_is_free(address: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
+        except PermissionError:
+            return True  # one of the low ports, which Docker's own service may take
         except OSError:
             return False
     return True
+
+
+def can_write(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, can be written to."""
+    try:
+        above = next(each for each in (folder, *folder.parents) if each.exists())
+    except PermissionError:
+        return False
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
 def free_bytes(path: Path) -> int:

@@ -49,3 +49,13 @@ def test_a_wrong_argument_is_said_before_anything_is_done(
     assert f"argument {arguments[0]}:" in said
     assert reason in said
     assert not host.team.exists()
+
+
+@pytest.mark.parametrize("option", ["--keys", "--models", "--checkpoints"])
+def test_a_folder_that_can_not_be_written_to_is_named_first(host: Host, capsys: Output, option: str) -> None:
+    """Not when the model was converted; those who see it know which option to change."""
+    blocked = host.root / "file"
+    blocked.touch()
+    assert host.run("init", "--yes", option, blocked / "folder") == 1
+    assert f"can't write to {blocked / 'folder'}. Choose another: {option} DIR" in capsys.readouterr().err
+    assert not host.team.exists()

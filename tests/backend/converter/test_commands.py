@@ -55,6 +55,14 @@ def test_what_is_wrong_is_said_in_lines(
     assert "is no folder" in capsys.readouterr().err
 
 
+def test_a_path_that_the_system_refuses_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that may not be searched, a name that is too long: its name and the system's words."""
+    name = "x" * 300
+    for arguments in (("convert", name, "--out", "out", "--target", "ctranslate2"), ("verify", name)):
+        assert main(arguments) == 2
+        assert f"{name}: File name too long" in capsys.readouterr().err
+
+
 def test_a_changed_file_is_named(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
