@@ -61,6 +61,22 @@ async def test_tls(secured: Secured, tokenizer_file: Path) -> None:
     await engine.stop()
 
 
+async def test_a_port_of_something_else(tokenizer_file: Path) -> None:
+    """Triton's HTTP port, say, or one that wants TLS: what is waited for says what may be wrong."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        engine = TritonEngine(TritonSettings(urls=(f"127.0.0.1:{port}",), tokenizer=tokenizer_file))
+        starting = asyncio.create_task(engine.start())
+        await until(lambda: "gRPC port" in (engine.waits_for or ""))
+        starting.cancel()
+        await engine.stop()
+
+
 @pytest.mark.parametrize("trust", ["nothing", "somebody else"])
 async def test_a_server_that_is_not_trusted_is_none(
     secured: Secured, tokenizer_file: Path, tmp_path: Path, trust: str
@@ -74,6 +90,8 @@ async def test_a_server_that_is_not_trusted_is_none(
     starting = asyncio.create_task(engine.start())
     await until(lambda: engine.waits_for is not None and "yet" not in engine.waits_for)
     assert secured.url in str(engine.waits_for)
+    with pytest.raises(EngineUnavailable, match=secured.url):
+        _ = engine.capabilities
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
     assert engine.waits_for is None

@@ -38,6 +38,8 @@ _OPTIONS = (
 )
 _FULL = ("Exceeds maximum queue size", "Request timeout expired")
 _UNREACHED = ("failed to connect", "DNS resolution failed")
+_NO_GRPC = ("failed to connect to all addresses; last error: UNAVAILABLE",)
+"""A connection was made, and whoever took it did not go on with HTTP/2."""
 _CLOSE_SECONDS = 1.0
 """For the ends of what still runs when the channel is closed."""
 _LONGEST_DETAIL = 300  # characters of a server's message that are passed on
@@ -220,6 +222,13 @@ def read_certificates(path: Path) -> bytes:
 _Mapped = tuple[grpc.StatusCode, tuple[str, ...], type[EngineError], str]
 _STATUSES: Sequence[_Mapped] = (
     (grpc.StatusCode.UNAVAILABLE, _FULL, EngineBusy, "the queue of Triton at {url} is full: {said}."),
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        _NO_GRPC,
+        NotSent,
+        "no Triton answers at {url}: {said}. Is that its gRPC port (8001 unless told otherwise), and is TLS spoken by "
+        "both or none (--tls-ca)?",
+    ),
     (grpc.StatusCode.UNAVAILABLE, _UNREACHED, NotSent, "no Triton answers at {url}: {said}."),
     (grpc.StatusCode.UNAVAILABLE, ("",), EngineUnavailable, "Triton at {url} is not available: {said}."),
     (grpc.StatusCode.NOT_FOUND, ("",), EngineUnavailable, "Triton at {url} has lost its model: {said}."),
