@@ -17,9 +17,9 @@ from typing import IO
 from . import dotenv
 from .docker import Docker
 from .errors import ComposeError
-from .folder import read_values
+from .folder import read_others
 from .repository import refuse_broken
-from .team import OWNED, Team, values_of
+from .team import Team, values_of
 
 SUMS = "SHA256SUMS"
 IMAGES = "images.tar"
@@ -157,12 +157,11 @@ def _files(folder: Path, team: Team) -> Iterator[tuple[Path, str]]:
 
 
 def _portable(folder: Path, team: Team) -> str:
-    rest = {name: value for name, value in read_values(folder / ".env").items() if name not in OWNED}
     values: Mapping[str, str] = {
         name: f"./{value}" if name in {"MODEL_DIR", "HF_CACHE_DIR", "KEYS_DIR"} else value
         for name, value in values_of(portable_team(team)).items()
     }
-    return dotenv.render(values, rest)
+    return dotenv.render(values, read_others(folder / ".env"))
 
 
 def _readme(team: Team) -> str:

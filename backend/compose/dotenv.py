@@ -1,7 +1,7 @@
 """`.env` files as Compose reads them: a name, `=`, a value that may be quoted, comments. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 
 from .errors import ComposeError
 
@@ -28,11 +28,17 @@ def parse(text: str) -> dict[str, str]:
     return values
 
 
-def render(values: Mapping[str, str], rest: Mapping[str, str]) -> str:
-    """A file with our variables, and with those that somebody else has added."""
+def others(text: str, ours: Container[str]) -> list[str]:
+    """The lines of a file with variables that are not ours, as they stand there: Compose may put values into them."""
+    matches = (_LINE.fullmatch(line) for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return [match[0] for match in matches if match and match[1] not in ours]
+
+
+def render(values: Mapping[str, str], rest: Sequence[str]) -> str:
+    """A file with our variables, and with the lines that somebody else has added."""
     lines = [_HEAD, *(f"{name}={_quoted(name, value)}\n" for name, value in values.items())]
     if rest:
-        lines += [_REST, *(f"{name}={_quoted(name, value)}\n" for name, value in rest.items())]
+        lines += [_REST, *(f"{line}\n" for line in rest)]
     return "".join(lines)
 
 

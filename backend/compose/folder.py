@@ -35,14 +35,12 @@ def find_folder(named: Path | None, here: Path) -> Path:
 
 def read_values(file: Path) -> dict[str, str]:
     """The variables of a `.env`; none if there is no file. Raises ``ComposeError``."""
-    try:
-        return dotenv.parse(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ComposeError(f"can't read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ComposeError(f"can't read {file}: {error}") from error
+    return dotenv.parse(_read(file))
+
+
+def read_others(file: Path) -> list[str]:
+    """The lines of a `.env` that are not about a team. Raises ``ComposeError``."""
+    return dotenv.others(_read(file), OWNED)
 
 
 def read_team(folder: Path) -> Team:
@@ -88,8 +86,7 @@ def make_private(folder: Path, team: Team) -> None:
 def write_environment(folder: Path, team: Team) -> None:
     """Write `.env`; variables in it that are not ours stay."""
     file = folder / ".env"
-    rest = {name: value for name, value in read_values(file).items() if name not in OWNED}
-    text = dotenv.render(values_of(team), rest)
+    text = dotenv.render(values_of(team), read_others(file))
     try:
         scratch = file.with_name(".env.part")
         scratch.write_text(text, "utf-8")
@@ -113,7 +110,7 @@ def own_keys(team: Team) -> None:
     ours = {team.keys_dir / KEYS, team.keys_dir / f"{KEYS}.lock"}
     for each in (*ours, *(() if set(team.keys_dir.iterdir()) - ours else (team.keys_dir,))):
         if each.exists():
-            os.chown(each, team.uid, team.gid)
+            os.chown(each, team.uid, team.gid, follow_symlinks=False)
 
 
 def let_read(path: Path, team: Team) -> None:
@@ -123,6 +120,17 @@ def let_read(path: Path, team: Team) -> None:
     for each in _walk(path):
         if not each.is_symlink():
             each.chmod(each.stat().st_mode | (0o055 if each.is_dir() else 0o044))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ComposeError(f"can't read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ComposeError(f"can't read {file}: {error}") from error
 
 
 def _walk(path: Path) -> Iterator[Path]:

@@ -35,7 +35,7 @@ TEAM = Team(
 def folder(tmp_path: Path) -> Path:
     """The files with a `.env`, as `init` would write them."""
     shutil.copytree(FILES, tmp_path, dirs_exist_ok=True)
-    (tmp_path / ".env").write_text(dotenv.render(values_of(TEAM), {}))
+    (tmp_path / ".env").write_text(dotenv.render(values_of(TEAM), []))
     return tmp_path
 
 
@@ -88,7 +88,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All services as Compose understands them."""
     folder = tmp_path_factory.mktemp("files")
     shutil.copytree(FILES, folder, dirs_exist_ok=True)
-    (folder / ".env").write_text(dotenv.render(values_of(TEAM), {}))
+    (folder / ".env").write_text(dotenv.render(values_of(TEAM), []))
     found: dict[str, Any] = resolved(folder, *BACKENDS, "monitoring", "tools")["services"]
     return found
 

@@ -33,7 +33,7 @@ TEAM = Team(
 
 def test_what_is_written_is_read_again() -> None:
     """A team survives its `.env`, with a space and a # in a path, and an IPv6 address."""
-    text = dotenv.render(values_of(TEAM), {})
+    text = dotenv.render(values_of(TEAM), [])
     assert team_of(dotenv.parse(text), Path("/elsewhere")) == TEAM
     assert "API_EXTERNAL_ADDRESS='[::1]'" in text
 
@@ -43,9 +43,15 @@ def test_every_variable_is_one_that_we_take_out_of_the_environment() -> None:
     assert set(values_of(TEAM)) == set(OWNED)
 
 
-def test_variables_of_others_stay() -> None:
-    """What somebody added is kept when `.env` is written again."""
-    text = dotenv.render(values_of(TEAM), {"SERVE_OPTIONS": "--parallel 8"})
+def test_lines_of_others_stay() -> None:
+    """What somebody added is kept to the letter when `.env` is written again: Compose fills variables in."""
+    theirs = [
+        "SERVE_OPTIONS=--parallel 8",
+        "PROXY_MEMORY=${BIG:-4g}",
+        'export HTTP_PROXY="http://it\'s.here"  # ours',
+    ]
+    text = dotenv.render(values_of(TEAM), theirs)
+    assert dotenv.others(f"# MODEL=a comment\n\n{text}", OWNED) == theirs
     assert dotenv.parse(text)["SERVE_OPTIONS"] == "--parallel 8"
 
 
@@ -120,7 +126,7 @@ def test_what_dotenv_can_not_hold_is_refused() -> None:
     """A quote in a path, or a line break, would be read as something else."""
     for value in ("/srv/o'clock", "a\nB=c"):
         with pytest.raises(ComposeError, match="MODEL_DIR"):
-            dotenv.render({"MODEL_DIR": value}, {})
+            dotenv.render({"MODEL_DIR": value}, [])
 
 
 def test_the_api_is_found_from_this_host() -> None:
