@@ -83,7 +83,8 @@ class TritonEngine:
         running = self._now()
         if signatures := [server.signature for server in running.servers.ready() if server.signature]:
             self._capabilities = self._shared(signatures)
-        assert self._capabilities is not None
+        if self._capabilities is None:
+            raise EngineUnavailable(running.servers.trouble)
         return self._capabilities
 
     @property
