@@ -18,6 +18,8 @@ from .repository import refuse_broken
 from .team import Team
 
 _HEALTH_SECONDS = 5.0
+_INTERRUPTED = 130
+"""Compose's exit status after Ctrl+C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def up(docker: Docker, team: Team, *, build: bool, seconds: int) -> int:
         *("up", "--detach", "--remove-orphans", "--wait", "--wait-timeout", str(seconds)),
         *(("--build",) if build else ()),
     )
+    if status == _INTERRUPTED:
+        print("Stopped waiting. What was started goes on: compose status, compose down", file=sys.stderr)
+        return status
     if status:
         print("It did not come up. What it says: pilotfish-backend compose logs", file=sys.stderr)
         return status

@@ -28,6 +28,8 @@ class Script:
     """Images that are on this host."""
     failing: list[str] = field(default_factory=list)
     """Commands that fail, such as `compose up`."""
+    status: int = 17
+    """With which they fail; 130 is what Compose ends with after Ctrl+C."""
     tool: list[str] = field(default_factory=list)
     """What runs in place of `compose run … tools`."""
 
@@ -41,7 +43,7 @@ def main() -> int:
     words = [word for word in argv if not word.startswith("-") and not word.startswith("/")]
     if any(name in " ".join(words) for name in script.failing):
         print("no such thing: the last line says why", file=sys.stderr)
-        return 17
+        return script.status
     if words[:1] == ["compose"]:
         return _compose(script, argv, words)
     if argv[:2] == ["image", "inspect"]:

@@ -51,6 +51,15 @@ def test_a_start_that_fails_says_where_to_look(made: Host, capsys: Output) -> No
     assert "compose logs" in capsys.readouterr().err
 
 
+def test_who_stops_waiting_is_not_told_of_a_failure(made: Host, capsys: Output) -> None:
+    """Ctrl+C while Compose waits: the containers go on."""
+    made.install_docker(Script(failing=["up"], status=130))
+    assert made.run("up") == 130
+    said = capsys.readouterr().err
+    assert "Stopped waiting" in said
+    assert "did not come up" not in said
+
+
 @pytest.mark.parametrize("damage", ["short", "missing"])
 def test_a_damaged_model_is_not_started(made: Host, capsys: Output, damage: str) -> None:
     """Triton would call itself ready over it; the file is named, and Docker is not asked to start anything."""
