@@ -65,7 +65,7 @@ def test_faster_transformers_ranks_joined_give_the_checkpoints_logits(ranks: int
     joined = FasterTransformerWeights(folder, SIZES, 4 * SHAPE.hidden, ranks)
     ours, theirs = (logits(weights, IDS, (1e-5, FT_EPS)) for weights in (checkpoint(), joined))
     assert ours.shape == (2, len(IDS), SHAPE.rows)
-    assert difference(ours, theirs) < 1e-5
+    assert difference(ours, theirs) <= 1e-5 * np.abs(theirs).max()
     assert 1e-6 < difference(ours[0], ours[1]) < 1e-2  # the constants do differ, by little
 
 
