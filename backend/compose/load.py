@@ -48,6 +48,7 @@ def load_bundle(
         shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
         work.mkdir(parents=True)
         unpack_bundle(file, work, advance)
+        _check_paths(work)
         if docker.docker("load", "--input", str(work / IMAGES)):
             raise ComposeError("docker load failed; see above.")
         for done in (IMAGES, SUMS, "README.txt"):
@@ -58,6 +59,14 @@ def load_bundle(
         raise ComposeError(f"{error.filename or folder}: {error.strerror}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_paths(folder: Path) -> None:
+    """Raise ``ComposeError`` if `.env` leads out of the folder: root would open up whatever it names."""
+    team = read_team(folder)
+    for name, path in {"MODEL_DIR": team.model_dir, "KEYS_DIR": team.keys_dir}.items():
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ComposeError(f"this is no bundle of ours: its {name} is {path}. Nothing was changed.")
 
 
 def _settle(folder: Path, keys: Path | None, key_name: str) -> Loaded:

@@ -1,7 +1,9 @@
 """`compose bundle` and `load`: a team backend on a host without internet."""
 
+import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -202,6 +204,24 @@ def test_a_bundle_that_is_not_as_it_was_made_is_refused(
     assert other.calls() == []
     assert {path.name for path in other.root.iterdir()} == {"bin", "docker"}
     assert not (other.root.parent / "outside").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("MODEL_DIR", "../theirs"), ("KEYS_DIR", "./keys/../../theirs")])
+def test_settings_that_lead_out_of_the_folder_are_refused(
+    bundle: Path, other: Host, capsys: Output, name: str, value: str
+) -> None:
+    """What they name would be opened up to the containers' user, and the hashes are the bundle's own."""
+    with tarfile.open(bundle) as archive:
+        held = {each: archive.extractfile(f"pilotfish-team/{each}") for each in (".env", "SHA256SUMS")}
+        env, sums = (file.read().decode() if file else "" for file in held.values())
+    evil = re.sub(f"^{name}=.*$", f"{name}={value}", env, flags=re.MULTILINE)
+    before, after = (hashlib.sha256(text.encode()).hexdigest() for text in (env, evil))
+    changed(bundle, "pilotfish-team/.env", evil.encode())
+    changed(bundle, "pilotfish-team/SHA256SUMS", sums.replace(before, after).encode())
+    assert other.run("load", bundle) == 1
+    assert f"{name} is" in capsys.readouterr().err
+    assert other.calls() == []
+    assert not other.team.exists()
 
 
 def test_links_in_a_bundle_are_refused(tmp_path: Path, other: Host, capsys: Output) -> None:
