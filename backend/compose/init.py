@@ -17,7 +17,7 @@ from .errors import ComposeError
 from .folder import METRICS_KEY, read_values, write_environment, write_files
 from .machine import can_write, find_gpus, port_is_free
 from .questions import Dialogue
-from .repository import Preparation
+from .repository import Preparation, stamp
 from .sources import find_source
 from .team import OWN_TRITON, Team, team_of
 
@@ -61,8 +61,9 @@ class Init:
         with self.progress() as progress:
             preparation = Preparation(plan, docker, progress, self.say, self.endpoint, self.quick, self.anew)
             preparation.run(lambda checkpoint: self._reconsider(plan, checkpoint))
-        write_environment(self.folder, plan.team)
-        return Made(plan.team, self._let_in(plan.team))
+        team = replace(plan.team, model_stamp=stamp(plan.team.model_dir))
+        write_environment(self.folder, team)
+        return Made(team, self._let_in(team))
 
     def _plan(self) -> Plan:
         file = self.env_file or self.folder / ".env"

@@ -1,5 +1,6 @@
 """From a model's source to the verified model repository that Triton serves: download, convert, verify."""
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,10 +57,7 @@ class Preparation:
             (self._convert_here if here else self._convert_in_image)(checkpoint, work / repository.name)
             let_read(work / repository.name, self.plan.team)
             if _take_place(work / repository.name, repository):
-                self.say(
-                    f"{repository} was replaced. What runs has the old one until it is started again: compose down, "
-                    "then compose up"
-                )
+                self.say(f"{repository} was replaced. What runs has the old one until the next compose up.")
 
     def _reused(self) -> bool:
         """Whether there is a fitting repository; raises ``ComposeError`` if there is one that does not fit."""
@@ -197,6 +195,14 @@ def _take_place(finished: Path, repository: Path) -> bool:
 def _newest(folder: Path) -> int:
     """When the last of a folder's files was written, in nanoseconds."""
     return max((path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()), default=0)
+
+
+def stamp(repository: Path) -> str:
+    """What tells this state of a model repository from another; empty for one without a manifest."""
+    from pilotfish.backend.converter.manifest import NAME
+
+    manifest = repository / NAME
+    return hashlib.sha256(manifest.read_bytes()).hexdigest()[:12] if manifest.is_file() else ""
 
 
 def refuse_broken(repository: Path) -> None:

@@ -35,6 +35,8 @@ class Team:
     triton_port: int = 8001
     model_dir: Path = field(default_factory=Path)
     """The Triton model repository."""
+    model_stamp: str = ""
+    """Tells one state of the model repository from another, so that containers are made anew after a change."""
     checkpoints: Path = field(default_factory=Path)
     """Where downloaded checkpoints lie."""
     keys_dir: Path = field(default_factory=Path)
@@ -74,7 +76,7 @@ OWNED = (
         "HF_CACHE_DIR",
     ),
     *("COMPOSE_PROFILES", "API_EXTERNAL_ADDRESS", "KEYS_DIR", "GRAFANA_PORT", "PILOTFISH_VERSION"),
-    *("PILOTFISH_UID", "PILOTFISH_GID", "TRITON_MEMORY", "API_SCHEME"),
+    *("PILOTFISH_UID", "PILOTFISH_GID", "TRITON_MEMORY", "API_SCHEME", "MODEL_STAMP"),
 )
 """Variables that a Team is written to; the first eight are FauxPilot's."""
 
@@ -102,6 +104,7 @@ def values_of(team: Team) -> Mapping[str, str]:
         "PILOTFISH_GID": str(team.gid),
         "TRITON_MEMORY": team.triton_memory,
         "API_SCHEME": team.scheme,
+        "MODEL_STAMP": team.model_stamp,
     }
 
 
@@ -185,6 +188,7 @@ _READ: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "PILOTFISH_GID": ("gid", _whole),
     "TRITON_MEMORY": ("triton_memory", str),
     "API_SCHEME": ("scheme", str),
+    "MODEL_STAMP": ("model_stamp", str),
 }
 
 

@@ -53,6 +53,8 @@ def read_rows(tensors: Tensors, limits: Limits) -> list[Row]:
         raise InvalidRequest("beam_width must be 1: there is no beam search")
     fields = {name: _numbers(tensors, tensor, count, default) for name, tensor, default in _FIELDS}
     fields["prompt"] = _prompts(ids, _numbers(tensors, "input_lengths", count, None))
+    # FauxPilot's proxy sends OpenAI's frequency penalty here, of which 0 means none.
+    fields["repetition_penalty"] = [penalty or 1.0 for penalty in fields["repetition_penalty"]]
     fields["start_id"] = _numbers(tensors, "start_id", count, limits.start_id)
     fields["end_id"] = _numbers(tensors, "end_id", count, limits.end_id)
     fields["logprobs"] = _logprobs(tensors, count)

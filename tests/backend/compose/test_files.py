@@ -185,7 +185,7 @@ def test_no_secret_is_in_a_variable(services: dict[str, Any]) -> None:
 def test_options_of_a_team_reach_the_proxy(folder: Path) -> None:
     """Compose splits SERVE_OPTIONS into arguments, and adds none where it is not set."""
     plain = resolved(folder)["services"]["proxy"]["command"]
-    assert plain[-1] == "/keys/keys.json"
+    assert plain[-2:] == ["--queue", "128"]
     with (folder / ".env").open("a") as file:
         file.write("SERVE_OPTIONS='--enable-copilot-token --queue 8'\n")
     assert resolved(folder)["services"]["proxy"]["command"] == [
@@ -194,6 +194,16 @@ def test_options_of_a_team_reach_the_proxy(folder: Path) -> None:
         "--queue",
         "8",
     ]
+
+
+@needs_compose
+def test_another_model_makes_what_serves_it_anew(folder: Path) -> None:
+    """Compose starts a container again only if its description differs, and the model's files are not in it."""
+    with (folder / ".env").open("a") as file:
+        file.write("MODEL_STAMP=0123abcd\n")
+    services = resolved(folder, *BACKENDS)["services"]
+    stamped = {name for name, service in services.items() if "0123abcd" in str(service.get("labels"))}
+    assert stamped == {"proxy", "verify", *(f"triton-{profile}" for profile in BACKENDS)}
 
 
 @needs_compose

@@ -69,11 +69,18 @@ def test_a_checkpoint_that_was_trained_further_is_converted_anew(
     before = manifest.stat()
     assert host.run("init", "--model", trained, "--yes", "--quick") == 0
     assert manifest.stat().st_ino == before.st_ino
+    stamp = read_team(host.team).model_stamp
     assert "--anew" in capsys.readouterr().err
+    with (trained / "model.safetensors").open("r+b") as file:
+        file.seek(-2, os.SEEK_END)  # high bits of the last number, which 8 bits can tell too
+        (high,) = file.read(1)
+        file.seek(-2, os.SEEK_END)
+        file.write(bytes([high ^ 0x40]))
     os.utime(trained / "model.safetensors", ns=(before.st_mtime_ns + 1, before.st_mtime_ns + 1))
     assert host.run("init", "--model", trained, "--yes", "--quick") == 0
     assert "was changed since" in capsys.readouterr().err
     assert manifest.stat().st_ino != before.st_ino
+    assert read_team(host.team).model_stamp != stamp != ""
     before = manifest.stat()
     assert host.run("init", "--model", trained, "--yes", "--quick", "--anew") == 0
     assert manifest.stat().st_ino != before.st_ino

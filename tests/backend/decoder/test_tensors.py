@@ -101,7 +101,7 @@ def test_every_input_finds_its_field(shape: tuple[int, ...]) -> None:
         ({"temperature": np.array([np.nan], np.float32)}, "temperature"),
         ({"temperature": np.array([-1], np.float32)}, "temperature"),
         ({"runtime_top_p": np.array([1.5], np.float32)}, "top_p"),
-        ({"repetition_penalty": np.array([0], np.float32)}, "repetition_penalty"),
+        ({"repetition_penalty": np.array([-1], np.float32)}, "repetition_penalty"),
         ({"top_log_probs_count": np.array([101], np.uint32)}, "top_log_probs_count must be at most 100"),
         ({"stop_words_list": np.array([[[5], [2]]], np.int32)}, "stop_words_list"),
         ({"stop_words_list": np.zeros((2, 2, 1), np.int32)}, "stop_words_list"),
@@ -120,6 +120,12 @@ def test_what_can_not_be_served_is_named(wrong: Tensors, complaint: str) -> None
     """Every one with the tensor or field that is wrong."""
     with pytest.raises(InvalidRequest, match=complaint):
         read_rows(request([[1, 2]], **wrong), LIMITS)
+
+
+def test_what_fauxpilots_proxy_makes_of_no_penalty_is_none() -> None:
+    """It passes OpenAI's frequency penalty on as FasterTransformer's, which multiplies."""
+    (row,) = read_rows(request([[1, 2]], repetition_penalty=np.array([0], np.float32)), LIMITS)
+    assert row.repetition_penalty == 1
 
 
 @pytest.mark.parametrize("name", ["input_ids", "input_lengths", "request_output_len"])
