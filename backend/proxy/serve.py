@@ -144,8 +144,8 @@ class _Process:
             self._take_signals()
         self._take_signals()
         if failure := self._service.vitals.load_failure:
-            self._fail(failure)
-        else:
+            self._fail(failure, reason="the engine did not start")
+        elif self._service.vitals.loaded:
             log.info("the engine serves %s", self._service.model)
 
     async def _idle(self) -> None:
@@ -159,10 +159,11 @@ class _Process:
             await asyncio.sleep(min(1.0, limit / 4))
         self._end(f"no request for {limit:g} seconds")
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, *, reason: str = "") -> None:
+        """Say why to whoever looks on; ``reason`` is for the log, if that has the rest already."""
         print(f"pilotfish-backend: {why}", file=sys.stderr, flush=True)
         self._status = 1
-        self._end(why)
+        self._end(reason or why)
 
     def _end(self, why: str) -> None:
         self._why = why

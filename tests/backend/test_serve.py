@@ -174,6 +174,7 @@ def test_live_before_the_engine_is_ready(tmp_path: Path) -> None:
         assert client.post("/v1/completions", json={"prompt": "x"}).status_code == 503
         server.process.terminate()
         assert server.wait(5) == 0
+        assert "the engine serves" not in server.log_file.read_text()
 
 
 def test_a_load_that_cannot_be_interrupted(tmp_path: Path) -> None:
@@ -218,12 +219,12 @@ def test_signals_are_ours_after_the_engine_has_started(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_does_not_start(tmp_path: Path) -> None:
-    """The reason on stderr and in the log, status 1, no state file left."""
+    """The reason on stderr and in the log, once each; status 1, no state file left."""
     server = SlowProcess(tmp_path, "load_failure='x.gguf is damaged'")
     server.launch()
     assert server.wait() == 1
-    assert "x.gguf is damaged" in server.output()
-    assert "x.gguf is damaged" in server.log_file.read_text()
+    assert server.output().count("x.gguf is damaged") == 1
+    assert server.log_file.read_text().count("x.gguf is damaged") == 1
     assert not server.state_file.exists()
     server.end()
 
