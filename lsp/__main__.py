@@ -22,7 +22,7 @@ def main() -> int:
     if sys.argv[1:] in ([], ["--stdio"]):
         return _serve(tcp=None, log_file=None)
     arguments = _parser().parse_args()
-    run = {"complete": _complete, "demo": _demo, "doctor": _doctor}.get(
+    run = {"complete": _complete, "demo": _demo, "doctor": _doctor, "setup": _setup}.get(
         arguments.command or "", _serve_as_told
     )
     return run(arguments)
@@ -53,6 +53,11 @@ def _parser() -> "argparse.ArgumentParser":
     demo.add_argument("file", type=Path, nargs="?", metavar="FILE", help="type into a copy of this file")
     doctor = commands.add_parser("doctor", help="check the installation and say what to do")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    setup = commands.add_parser("setup", help="print the lines that make an editor use Pilotfish")
+    setup.add_argument("editor", nargs="?", metavar="EDITOR", help="without it: which there are")
+    setup.add_argument(
+        "file", nargs="?", metavar="FILE", help="which of the editor's files the lines are for"
+    )
     return parser
 
 
@@ -105,6 +110,12 @@ def _doctor(arguments: "argparse.Namespace") -> int:
     from pilotfish.lsp.doctor import run
 
     return run(as_json=arguments.json, environment=dict(os.environ))
+
+
+def _setup(arguments: "argparse.Namespace") -> int:
+    from pilotfish.lsp.setup import run
+
+    return run(arguments.editor, arguments.file, program=sys.argv[0])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from harness.environment import KEPT
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "lsp", "backend")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "lsp", "backend", "editors/neovim")
 HEAVY = (
     "torch", "transformers", "numpy", "fastapi", "starlette", "pydantic", "grpc", "tritonclient", "uvicorn",
     "xllamacpp", "gguf", "huggingface_hub", "rich", "httpx", "httpcore", "truststore", "pathspec",
@@ -28,6 +28,9 @@ HEAVY = (
 
 DATA = {".py", ".html", ".css", ".yaml", ".yml", ".json", ".Dockerfile"}
 """Suffixes of what is installed."""
+
+NEOVIM_PARTS = ("lua", "doc", "plugin")
+"""What of the Neovim plugin is installed; its tests and its tools' settings are not."""
 
 
 def run(
@@ -51,7 +54,7 @@ def test_every_package_on_disk_is_listed() -> None:
         for folder in ("lsp", "backend")
         for path in (ROOT / folder).rglob("__init__.py")
     }
-    assert set(PROJECT["tool"]["setuptools"]["packages"]) == on_disk
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*on_disk, "pilotfish.neovim"}
 
 
 def test_every_module_is_in_a_package() -> None:
@@ -123,6 +126,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         for path in (ROOT / folder).rglob("*")
         if path.suffix in DATA or path.name in {"py.typed", "VERSION"}
     }
+    setup = {path for path in (ROOT / "lsp" / "setup_files").rglob("*") if path.is_file()}
+    neovim = {path for part in NEOVIM_PARTS for path in (ROOT / "editors" / "neovim" / part).rglob("*.*")}
+    on_disk |= {f"pilotfish/{path.relative_to(ROOT).as_posix()}" for path in setup}
+    on_disk |= {f"pilotfish/{path.relative_to(ROOT / 'editors').as_posix()}" for path in neovim}
     assert modules == on_disk
     assert "pilotfish/__init__.py" not in names
 
@@ -141,6 +148,17 @@ def test_base_install_runs(installed: Installed) -> None:
     for name in ("pilotfish", "pilotfish-backend"):
         done = installed.run(name, "--version")
         assert (done.returncode, done.stdout.strip()) == (0, f"{name} {version}"), done.stderr
+
+
+def test_base_install_sets_editors_up(installed: Installed) -> None:
+    """The lines name the program that was called and a plugin that is there; what can't be answered is said."""
+    done = installed.run("pilotfish", "setup", "neovim")
+    assert done.returncode == 0, done.stderr
+    folder = installed.site / "pilotfish" / "neovim"
+    assert f'"{installed.bin / "pilotfish"}"' in done.stdout
+    assert f'"{folder}"' in done.stdout
+    assert (folder / "lua" / "pilotfish" / "init.lua").is_file()
+    assert installed.run("pilotfish", "setup", "ed").returncode == 2
 
 
 def test_base_install_imports_every_module_of_the_language_server(installed: Installed) -> None:
