@@ -6,8 +6,9 @@ TRITON ?= .triton
 COMPOSE ?= .cache/compose
 TRAIN_VENV ?= .venv-train
 TRAIN_STAMP := $(TRAIN_VENV)/.installed
+EDITORS ?= .editors
 
-.PHONY: setup demo triton compose test test-train check format bench picture settings clean
+.PHONY: setup demo triton compose editors test test-train test-editors vsix screenshots check format bench picture settings clean
 
 setup: $(STAMP)
 
@@ -38,6 +39,15 @@ test-train: $(TRAIN_STAMP)
 $(TRAIN_STAMP): pyproject.toml scripts/setup-train.sh
 	sh scripts/setup-train.sh $(TRAIN_VENV)
 	@touch $(TRAIN_STAMP)
+
+# The editors that the tests drive, what drives them, and what a user of them has installed.
+editors:
+	@sh scripts/editors/install.sh $(EDITORS)
+
+# Real editors, with the real programs and model; ARGS='-k neovim' for one of them.
+test-editors: setup
+	@sh scripts/editors/install.sh $(EDITORS) || echo "continuing without" >&2
+	EDITORS=$(EDITORS) $(BIN)/pytest tests/editors $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .
