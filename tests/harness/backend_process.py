@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,14 @@ DEADLINE = 15.0
 class BackendProcess:
     """`serve` with a state file and a log file under `home`; use it in `with`, which ends it."""
 
-    def __init__(self, home: Path, *options: str, key: str | None = None, engine: str = "memory") -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        key: str | None = None,
+        engine: str = "memory",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.state_file = home / "state.json"
         self.log_file = home / "backend.log"
         self._home = home
@@ -28,6 +35,7 @@ class BackendProcess:
         self._argv = [*backend(), "serve", "--engine", engine, "--port", "0"]
         self._argv += ["--state-file", str(self.state_file), "--log-file", str(self.log_file)]
         self._argv += [*(["--api-key-stdin"] if key else []), *options]
+        self._environment = dict(environment or {})
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
@@ -40,7 +48,7 @@ class BackendProcess:
         """Start without waiting."""
         self.process = subprocess.Popen(
             self._argv,
-            env=isolated(self._home),
+            env=isolated(self._home, **self._environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
