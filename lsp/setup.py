@@ -10,15 +10,15 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 PROGRAM = "pilotfish"
-NEOVIM_PLUGIN = "pilotfish.neovim"
-"""The package, of Lua and not of Python, that holds the plugin."""
+PLUGINS = {"emacs_plugin": ("pilotfish.emacs", "pilotfish.el"), "neovim_plugin": ("pilotfish.neovim", "lua")}
+"""By placeholder: the package, of Lisp or Lua and not of Python, that holds a plugin, and something that is in it."""
 
 
 class SetupError(Exception):
@@ -72,11 +72,12 @@ class Paths:
     """Full path of the program ``pilotfish``."""
     neovim_plugin: str = ""
     """Folder to add to Neovim's runtime path; empty: it is not installed."""
+    emacs_plugin: str = ""
+    """Folder to add to Emacs' load path; empty: it is not installed."""
 
     def values(self) -> Mapping[str, str]:
         """Each as a text in double quotes, which Lua, TOML, Lisp, JSON and Vim read alike; ``shell_…`` for sh."""
-        values = {"command": self.command, "neovim_plugin": self.neovim_plugin}
-        values = {name: path for name, path in values.items() if path}
+        values = {name: path for name, path in asdict(self).items() if path}
         for path in values.values():
             if not path.isprintable() or "\ufffd" in path:
                 raise SetupError(
@@ -155,8 +156,7 @@ def this_machine(program: str) -> Paths:
         SetupError: something is missing.
 
     """
-    plugin = neovim_plugin()
-    return Paths(str(_command(program)), str(plugin) if plugin else "")
+    return Paths(str(_command(program)), **{name: plugin(*where) for name, where in PLUGINS.items()})
 
 
 def _command(program: str) -> Path:
@@ -170,11 +170,11 @@ def _command(program: str) -> Path:
     return Path(beside)
 
 
-def neovim_plugin() -> Path | None:
-    """The folder of the Neovim plugin, which is installed with this program."""
+def plugin(package: str, proof: str) -> str:
+    """The folder of a plugin that is installed with this program, if ``proof`` is in it; else an empty text."""
     try:
-        spec = find_spec(NEOVIM_PLUGIN)
+        spec = find_spec(package)
     except ModuleNotFoundError:
-        return None
+        return ""
     folders = (spec and spec.submodule_search_locations) or ()
-    return next((Path(folder) for folder in folders if Path(folder, "lua").is_dir()), None)
+    return next((folder for folder in folders if Path(folder, proof).exists()), "")

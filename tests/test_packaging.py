@@ -19,7 +19,7 @@ from harness.environment import KEPT
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "lsp", "backend", "editors/neovim")
+PARTS = ("pyproject.toml", "README.md", "LICENSE", "lsp", "backend", "editors/emacs", "editors/neovim")
 HEAVY = (
     "torch", "transformers", "numpy", "fastapi", "starlette", "pydantic", "grpc", "tritonclient", "uvicorn",
     "xllamacpp", "gguf", "huggingface_hub", "rich", "httpx", "httpcore", "truststore", "pathspec",
@@ -54,7 +54,7 @@ def test_every_package_on_disk_is_listed() -> None:
         for folder in ("lsp", "backend")
         for path in (ROOT / folder).rglob("__init__.py")
     }
-    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*on_disk, "pilotfish.neovim"}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {*on_disk, "pilotfish.emacs", "pilotfish.neovim"}
 
 
 def test_every_module_is_in_a_package() -> None:
@@ -129,7 +129,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     setup = {path for path in (ROOT / "lsp" / "setup_files").rglob("*") if path.is_file()}
     neovim = {path for part in NEOVIM_PARTS for path in (ROOT / "editors" / "neovim" / part).rglob("*.*")}
     on_disk |= {f"pilotfish/{path.relative_to(ROOT).as_posix()}" for path in setup}
-    on_disk |= {f"pilotfish/{path.relative_to(ROOT / 'editors').as_posix()}" for path in neovim}
+    emacs = set((ROOT / "editors" / "emacs").glob("*.el"))
+    on_disk |= {f"pilotfish/{path.relative_to(ROOT / 'editors').as_posix()}" for path in neovim | emacs}
     assert modules == on_disk
     assert "pilotfish/__init__.py" not in names
 
@@ -150,14 +151,18 @@ def test_base_install_runs(installed: Installed) -> None:
         assert (done.returncode, done.stdout.strip()) == (0, f"{name} {version}"), done.stderr
 
 
-def test_base_install_sets_editors_up(installed: Installed) -> None:
+@pytest.mark.parametrize(
+    ("editor", "plugin", "proof"),
+    [("neovim", "neovim", "lua/pilotfish/init.lua"), ("emacs-eglot", "emacs", "pilotfish-eglot.el")],
+)
+def test_base_install_sets_editors_up(installed: Installed, editor: str, plugin: str, proof: str) -> None:
     """The lines name the program that was called and a plugin that is there; what can't be answered is said."""
-    done = installed.run("pilotfish", "setup", "neovim")
+    done = installed.run("pilotfish", "setup", editor)
     assert done.returncode == 0, done.stderr
-    folder = installed.site / "pilotfish" / "neovim"
+    folder = installed.site / "pilotfish" / plugin
     assert f'"{installed.bin / "pilotfish"}"' in done.stdout
     assert f'"{folder}"' in done.stdout
-    assert (folder / "lua" / "pilotfish" / "init.lua").is_file()
+    assert (folder / proof).is_file()
     assert installed.run("pilotfish", "setup", "ed").returncode == 2
 
 

@@ -11,7 +11,7 @@ venv=$dir/user
 exec 9>"$dir/user.lock"
 flock 9
 sources() {
-    find lsp backend editors/neovim -type f ! -path '*/__pycache__/*' -print 2>/dev/null | LC_ALL=C sort | tr '\n' '\0' |
+    find lsp backend editors/emacs editors/neovim -type f ! -path '*/__pycache__/*' -print 2>/dev/null | LC_ALL=C sort | tr '\n' '\0' |
         xargs -0 cksum
     cksum pyproject.toml README.md LICENSE
 }
@@ -31,8 +31,8 @@ fi
 tree=$dir/wheel/tree
 rm -rf "$dir/wheel"
 mkdir -p "$tree"
-tar -c --exclude __pycache__ --exclude node_modules pyproject.toml README.md LICENSE lsp backend \
-    $([ -d editors/neovim ] && echo editors/neovim) | tar -x -C "$tree"
+tar -c --exclude __pycache__ --exclude node_modules pyproject.toml README.md LICENSE lsp backend editors/emacs \
+    editors/neovim | tar -x -C "$tree"
 "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$tree"
 wheel=$(echo "$dir"/wheel/pilotfish-*.whl)
 if [ ! -e "$venv/dependencies-of" ]; then

@@ -11,7 +11,7 @@ from pilotfish.lsp.setup import EDITORS, Paths, SetupError, lines, overview, run
 
 FILES = [(editor.name, file.name) for editor in EDITORS for file in editor.files]
 FOLDER = Path(__file__).parents[2] / "lsp" / "setup_files"
-AWKWARD = Paths("""/home/Zoë "Z" O'Hara/back\\slash/bin/pilotfish""", "/home/zoë/plug in")
+AWKWARD = Paths("""/home/Zoë "Z" O'Hara/back\\slash/bin/pilotfish""", "/home/zoë/plug in", "/home/zoë/emacs")
 
 
 def test_every_template_is_offered() -> None:

@@ -1,7 +1,8 @@
 ;; Pilotfish: ghost text from a model of your own, by eglot. For ~/.emacs.d/init.el.
-(require 'eglot)
-(require 'completion-preview)
-(add-to-list 'eglot-server-programs '(prog-mode . ($command)))
-(setq completion-preview-minimum-symbol-length nil)
-(add-hook 'prog-mode-hook #'eglot-ensure)
-(add-hook 'prog-mode-hook #'completion-preview-mode)
+;; Eglot has one server for each mode. In the modes that are named here, Pilotfish takes that place.
+(with-eval-after-load 'eglot
+  (add-to-list 'load-path $emacs_plugin)
+  (require 'pilotfish-eglot)
+  (setq pilotfish-command '($command))
+  (add-to-list 'eglot-server-programs '((python-mode python-ts-mode) . pilotfish-eglot-contact)))
+(add-hook 'python-base-mode-hook #'eglot-ensure)
