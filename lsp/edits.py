@@ -72,10 +72,14 @@ def hint(offered: Offer) -> types.InlayHint:
     return types.InlayHint(position=offered.start, label=first + (" …" if more else ""), padding_left=False)
 
 
-def workspace_edit(uri: str, version: int | None, offered: Offer) -> types.WorkspaceEdit:
-    """The edit that accepts a suggestion."""
+def workspace_edit(uri: str, offered: Offer) -> types.WorkspaceEdit:
+    """The edit that accepts a suggestion.
+
+    It names no version. Helix counts versions of its own, for previews of menu entries that it does not tell, and
+    refuses every other number. A key that is typed meanwhile does no harm: it goes behind the inserted text.
+    """
     edit = types.TextEdit(types.Range(offered.start, offered.end), offered.text)
-    document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
+    document = types.OptionalVersionedTextDocumentIdentifier(uri=uri)
     return types.WorkspaceEdit(
         document_changes=[types.TextDocumentEdit(text_document=document, edits=[edit])]
     )

@@ -183,8 +183,8 @@ def _commands(server: Server) -> None:
         return server.service.logs()
 
     @server.command("pilotfish.accept")
-    async def accept(*_: Any) -> bool:
-        return await server.service.accept()
+    async def accept(*arguments: Any) -> bool:
+        return await server.service.accept(str(arguments[-1]) if arguments else "")
 
     @server.command("pilotfish.accepted")
     def accepted(*_: Any) -> None:

@@ -13,7 +13,9 @@ from pilotfish.lsp.completer import Completer, Link
 from pilotfish.lsp.connection import Connection
 from pilotfish.lsp.documents import Cursor
 from pilotfish.lsp.exclusion import why_excluded
+from pilotfish.lsp.filters import Suggestion
 from pilotfish.lsp.handshake import Handshake, file_of
+from pilotfish.lsp.hints import Hints, beginning, visible
 from pilotfish.lsp.launcher_errors import LauncherError
 from pilotfish.lsp.place import Query
 from pilotfish.lsp.settings import Settings
@@ -56,8 +58,7 @@ class Service:
         self._warmer = Warmer()
         self._excluded: dict[str, str | None] = {}
         self._inline_seen = False
-        self._last_edit: dict[str, Cursor] = {}
-        self._hinted: tuple[str, int | None, edits.Offer] | None = None
+        self._hints = Hints(self._suggestion_at)
 
     @property
     def _settings(self) -> Settings:
@@ -75,6 +76,7 @@ class Service:
 
     async def stop(self) -> None:
         """Answer what waits, close what runs. The shared local backend stays for other windows."""
+        self._hints.stop()
         await self._completer.stop()
         await self._warmer.stop()
         await self._connection.aclose()
@@ -136,13 +138,13 @@ class Service:
             return
         for edit in document.take_edits():
             self._completer.edited(uri, edit)
-            self._last_edit[uri] = edit.new_end
+            self._hints.edited(uri, edit)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self._completer.closed(uri)
         self._excluded.pop(uri, None)
-        self._last_edit.pop(uri, None)
+        self._hints.closed(uri)
 
     def notebook_changed(self, params: types.DidChangeNotebookDocumentParams) -> None:
         """Pass on what was edited in a notebook's cells, and which cells went."""
@@ -235,30 +237,36 @@ class Service:
         return types.CompletionList(is_incomplete=True, items=items)
 
     async def hints(self, params: types.InlayHintParams) -> list[types.InlayHint]:
-        """Answer ``textDocument/inlayHint`` with a hint at the end of the last edit, if it is in sight."""
+        """Answer ``textDocument/inlayHint`` with a hint where the last edit left the cursor, if it is in sight."""
         uri = params.text_document.uri
-        cursor = self._last_edit.get(uri)
+        hint = await self._hints.answer(uri)
         document = self._document(uri)
-        if cursor is None or document is None:
+        if hint is None or document is None:
             return []
-        position = types.Position(*document.buffer.position(cursor))
-        if not params.range.start.line <= position.line <= params.range.end.line:
+        line = hint.cursor.line
+        if not params.range.start.line <= line <= params.range.end.line:
             return []
-        query = self._query(uri, position, automatic=True)
-        offered = await self._offer(query)
-        if query is None or offered is None:
-            return []
-        self._hinted = (uri, query.version, offered)
-        return [edits.hint(offered)]
+        after = document.buffer.lines[line][hint.cursor.column :] if line < len(document.buffer.lines) else ""
+        drawn = visible(hint.suggestion, after)
+        return [edits.hint(edits.offer(drawn, document.buffer, hint.cursor))]
 
-    async def accept(self) -> bool:
-        """Insert the suggestion that was shown as a hint, unless the document has moved on since."""
-        hinted, self._hinted = self._hinted, None
-        document = self._document(hinted[0]) if hinted is not None else None
-        if hinted is None or document is None or document.version != hinted[1]:
+    async def accept(self, amount: str = "") -> bool:
+        """Insert the suggestion that was shown as a hint, or its next ``word`` or ``line``, if it still fits."""
+        hint = self._hints.shown
+        document = self._document(hint.uri) if hint is not None else None
+        if hint is None or document is None:
             return False
         self._completer.accepted()
-        return await self._tell.apply(edits.workspace_edit(*hinted))
+        offered = edits.offer(beginning(hint.suggestion, amount), document.buffer, hint.cursor)
+        return await self._tell.apply(edits.workspace_edit(hint.uri, offered))
+
+    async def _suggestion_at(self, uri: str, cursor: Cursor) -> Suggestion | None:
+        """What there is to suggest at a place that the client did not name."""
+        document = self._document(uri)
+        if document is None:
+            return None
+        query = self._query(uri, types.Position(*document.buffer.position(cursor)), automatic=True)
+        return await self._completer.complete(query) if query is not None else None
 
     async def _offer(self, query: Query | None) -> edits.Offer | None:
         """Have a query answered, for a document that has not moved on meanwhile."""

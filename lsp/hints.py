@@ -1,0 +1,172 @@
+"""Inlay hints as ghost text, for an editor that has no other: Helix.
+
+Helix asks for hints once the keyboard has been idle for a moment, and only when the text has changed since the last
+answer *arrived*, whichever text that answer was for. Hence two rules. A request that an edit has made old is not
+answered before the next one is there: its answer would pass for the new text's, and nothing would be asked again. And
+while a key is to be expected, no answer is sent that the key might cross on its way.
+
+A hint request has no cursor, so the place is where the last edit left it. The hint follows what is typed into it.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from pilotfish.lsp.documents import Cursor, Edit
+from pilotfish.lsp.filters import Suggestion
+from pilotfish.lsp.typing_rhythm import Rhythm
+
+HELD = 10.0
+"""Seconds after which an old request is answered although none has followed; Helix gives requests up after 20."""
+CLEARED = 0.15
+"""Seconds that a request's answer may take until a hint that an edit has made wrong is taken from the screen."""
+EXPECTED = (0.7, 1.5)
+"""The part of the usual pause between two keys in which the next one is to be expected."""
+PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
+"""What editors insert for one key, with the cursor in between."""
+BEGINNINGS = {"word": re.compile(r"\s*(?:\w+|[^\w\s]+)"), "line": re.compile(r"\n*[^\n]*")}
+
+Suggest = Callable[[str, Cursor], Awaitable[Suggestion | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A suggestion that stands in a document as a hint."""
+
+    uri: str
+    cursor: Cursor
+    suggestion: Suggestion
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """A document that has been edited."""
+
+    cursor: Cursor = field(default_factory=lambda: Cursor(0, 0))
+    edits: int = 0
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    waiting: "list[asyncio.Future[Hint | None]]" = field(default_factory=list)
+
+
+class Hints:
+    """What is hinted at in the open documents, and the requests for it."""
+
+    def __init__(self, suggest: Suggest, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._suggest = suggest
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+        self._shown: Hint | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def edited(self, uri: str, edit: Edit) -> None:
+        """Take note of an edit: requests for the text before it have to wait."""
+        place = self._places.setdefault(uri, _Place())
+        place.cursor = caret_after(edit)
+        place.edits += 1
+        place.rhythm.key(self._clock())
+        if self._shown is not None and self._shown.uri == uri:
+            self._shown = typed_into(self._shown, edit)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document; its requests are answered with nothing."""
+        place = self._places.pop(uri, None)
+        for answer in place.waiting if place is not None else ():
+            _resolve(answer, None)
+        if self._shown is not None and self._shown.uri == uri:
+            self._shown = None
+
+    def stop(self) -> None:
+        """Answer all that waits."""
+        for uri in list(self._places):
+            self.closed(uri)
+
+    async def answer(self, uri: str) -> Hint | None:
+        """Answer a request for the hint of a document, which may stand outside of the range that was asked for."""
+        if self._shown is not None and self._shown.uri != uri:
+            self._shown = None  # the user looks at another document now
+        place = self._places.get(uri)
+        if place is None:
+            return None
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Hint | None] = loop.create_future()
+        for old in place.waiting:
+            loop.call_later(CLEARED, _resolve, old, None)
+        place.waiting = [*(old for old in place.waiting if not old.done()), answer]
+        task = asyncio.create_task(self._drive(uri, place, answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await answer
+
+    @property
+    def shown(self) -> Hint | None:
+        """The hint that stands and fits the text."""
+        return self._shown
+
+    def forget(self) -> None:
+        """Let no hint be accepted that stands now."""
+        self._shown = None
+
+    async def _drive(self, uri: str, place: _Place, answer: "asyncio.Future[Hint | None]") -> None:
+        cursor, edits = place.cursor, place.edits
+        suggestion = await self._suggest(uri, cursor)
+        if place.edits == edits:
+            await asyncio.sleep(until_quiet(place.rhythm, self._clock()))
+        if place.edits != edits:
+            await asyncio.sleep(HELD)
+            _resolve(answer, None)
+            return
+        hint = Hint(uri, cursor, suggestion) if suggestion is not None else None
+        self._shown = hint
+        for waiting in place.waiting:
+            _resolve(waiting, hint)
+        place.waiting = []
+
+
+def caret_after(edit: Edit) -> Cursor:
+    """Where the cursor stands after an edit: at its end, or inside of what an editor closed by itself."""
+    lines = edit.text.split("\n")
+    if edit.text in PAIRS:
+        return Cursor(edit.start.line, edit.start.column + 1)
+    if len(lines) > 2 and not edit.text.strip():
+        # A line end between brackets becomes two, and the closing one goes to the last line.
+        return Cursor(edit.new_end.line - 1, len(lines[-2].rstrip("\r")))
+    return edit.new_end
+
+
+def typed_into(hint: Hint, edit: Edit) -> Hint | None:
+    """What is left of a hint when an edit types its beginning, or None."""
+    typed, text = edit.text.replace("\r\n", "\n"), hint.suggestion.text
+    if edit.start != hint.cursor or edit.removed or not text.startswith(typed) or typed == text:
+        return None
+    return Hint(hint.uri, edit.new_end, hint.suggestion.cut(text[len(typed) :]))
+
+
+def beginning(suggestion: Suggestion, amount: str) -> Suggestion:
+    """As much of a suggestion as is to be accepted: its next ``word``, its next ``line``, or all of it."""
+    found = BEGINNINGS[amount].match(suggestion.text) if amount in BEGINNINGS else None
+    if found is None or found.end() == len(suggestion.text):
+        return suggestion
+    return Suggestion(found.group())
+
+
+def visible(suggestion: Suggestion, after: str) -> Suggestion:
+    """What of a suggestion is drawn in front of the rest of its line, which it may repeat and take the place of."""
+    if "\n" in suggestion.text:
+        return suggestion
+    return suggestion.cut(suggestion.text.removesuffix(after[: suggestion.overwrite]))
+
+
+def until_quiet(rhythm: Rhythm, now: float) -> float:
+    """Seconds to wait until no key is to be expected; 0 outside of a burst of typing."""
+    if rhythm.interval is None:
+        return 0.0
+    since = now - rhythm.last_key
+    first, last = (share * rhythm.interval for share in EXPECTED)
+    return last - since if first < since < last else 0.0
+
+
+def _resolve(answer: "asyncio.Future[Hint | None]", hint: Hint | None) -> None:
+    if not answer.done():
+        answer.set_result(hint)
