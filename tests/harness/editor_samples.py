@@ -81,7 +81,7 @@ class EditorSample:
         return self.before.rpartition("\n")[2] + self.typed
 
     def with_accepted(self, text: str) -> bytes:
-        """The file on disk when the sample was typed and a suggestion accepted, exactly; its lines end in a line feed."""
+        """The file on disk when the sample was typed and a suggestion accepted, exactly; its lines end in LF."""
         end = "\r\n" if "\r\n" in self.before else "\n"
         return (self.before + self.typed + text.replace("\n", end) + self.after).encode()
 

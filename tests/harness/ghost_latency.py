@@ -4,6 +4,7 @@ A plugin of pytest: `tests/conftest.py` makes it known. Nothing is asserted on t
 machine as of us.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -21,7 +22,7 @@ def table(times: dict[str, list[float]]) -> list[str]:
     """Lines of a table: the median, the slowest of ten, and how many."""
     rows = [("editor", "p50", "p90", "times")]
     for editor, seconds in sorted(times.items()):
-        p50, p90 = statistics.median(seconds), sorted(seconds)[int(0.9 * (len(seconds) - 1))]
+        p50, p90 = statistics.median(seconds), sorted(seconds)[math.ceil(0.9 * (len(seconds) - 1))]
         rows.append((editor, f"{1000 * p50:.0f} ms", f"{1000 * p90:.0f} ms", str(len(seconds))))
     width = max(len(row[0]) for row in rows)
     return [f"{name:{width}} {p50:>8} {p90:>8} {count:>6}" for name, p50, p90, count in rows]
