@@ -33,7 +33,8 @@ rm -rf "$dir/wheel"
 mkdir -p "$tree"
 tar -c --exclude __pycache__ --exclude node_modules pyproject.toml README.md LICENSE lsp backend editors/emacs \
     editors/neovim | tar -x -C "$tree"
-"$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$tree"
+# setuptools warns of every folder of data in a package.
+PYTHONWARNINGS=ignore "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$tree"
 wheel=$(echo "$dir"/wheel/pilotfish-*.whl)
 if [ ! -e "$venv/dependencies-of" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel[local]"
