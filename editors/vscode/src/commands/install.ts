@@ -1,0 +1,105 @@
+// Installing the language server: an offer, a choice of ways, progress that can be cancelled, and a clear end.
+
+import * as fs from 'node:fs';
+import * as vscode from 'vscode';
+
+import { withLogs } from '../messages';
+import { findPython } from '../server/python';
+import { Cancelled, lastWords, run } from '../server/run';
+import { readProgress, waysToInstall, type Way } from '../server/install';
+import type { Parts } from './parts';
+
+const INSTALL = 'Install…';
+const SET_PATH = 'Set Path…';
+
+let offered = false;
+
+/** Offer to install the server, once in a window; a wrong setting is told instead. */
+export async function offerInstall(parts: Parts): Promise<void> {
+  const found = parts.place.find();
+  if (found.kind === 'found' || offered) {
+    return;
+  }
+  offered = true;
+  const message = found.reason ?? 'Pilotfish needs its language server, which was not found on this machine.';
+  const show = found.reason === undefined ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
+  const choices = found.reason === undefined ? [INSTALL, SET_PATH, 'Not Now'] : [SET_PATH];
+  const chosen = await show(message, ...choices);
+  if (chosen === INSTALL) {
+    await install(parts);
+  } else if (chosen === SET_PATH) {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'pilotfish.server.path');
+  }
+}
+
+/** Let the user choose a way, and install; afterwards the server is started. */
+export async function install(parts: Parts): Promise<void> {
+  const ways = await waysHere(parts);
+  if (ways.length === 0) {
+    const needs = 'Pilotfish needs Python 3.11 or newer with its venv module, or uv, and found neither on this machine.';
+    void vscode.window.showErrorMessage(needs);
+    return;
+  }
+  const chosen = await vscode.window.showQuickPick([...ways], { title: 'Install the Pilotfish language server' });
+  if (chosen === undefined) {
+    return;
+  }
+  try {
+    await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: 'Installing Pilotfish', cancellable: true },
+      (progress, cancel) => follow(parts, chosen, progress, cancel),
+    );
+  } catch (error) {
+    if (!(error instanceof Cancelled)) {
+      const reason = error instanceof Error ? error.message : String(error);
+      await withLogs(vscode.window.showErrorMessage, `Pilotfish could not be installed: ${reason}`);
+    }
+    return;
+  }
+  if (await parts.session.restart()) {
+    void vscode.window.showInformationMessage('Pilotfish is installed.');
+  }
+}
+
+async function waysHere({ place, context }: Parts): Promise<Way[]> {
+  await place.prepare();
+  const tools = {
+    uv: place.program('uv'),
+    pipx: place.program('pipx'),
+    python: await findPython((name) => place.program(name), { cwd: place.storage, env: place.environment }),
+  };
+  const { version } = context.extension.packageJSON as { version: string };
+  return waysToInstall(tools, { wheel: place.wheel, version }, place.ownEnvironment);
+}
+
+/** Do a way's steps; what they leave behind when they fail is removed. */
+async function follow(
+  { place, session, log }: Parts,
+  way: Way,
+  progress: vscode.Progress<{ message: string }>,
+  cancel: vscode.CancellationToken,
+): Promise<void> {
+  // A server that runs out of the environment would be pulled from under itself.
+  await session.stop();
+  const heard = (line: string): void => {
+    log.info(line);
+    const message = readProgress(line);
+    if (message !== undefined) {
+      progress.report({ message });
+    }
+  };
+  try {
+    for (const step of way.steps) {
+      log.info(`running ${[step.program, ...step.args].join(' ')}`);
+      const ended = await run({ ...step, cwd: place.storage, env: place.environment }, cancel, heard);
+      if (ended.code !== 0) {
+        throw new Error(lastWords(ended));
+      }
+    }
+  } catch (error) {
+    if (way.folder !== undefined) {
+      await fs.promises.rm(way.folder, { recursive: true, force: true });
+    }
+    throw error;
+  }
+}
