@@ -16,6 +16,9 @@ BEFORE = 160
 AFTER = 64
 """Characters after the cursor that must agree."""
 
+RANKS = (1, 2)
+"""What else may stand at a place, beside the likeliest, whose rank is 0."""
+
 _OPENERS = {")": "(", "]": "[", "}": "{", ">": "<", '"': '"', "'": "'", "`": "`"}
 _CLOSED_AT_ONCE = 2
 """So many brackets and quotes that the editor closed since are seen through."""
@@ -38,13 +41,15 @@ class CompletionCache:
     def __init__(self, capacity: int = CAPACITY, ttl: float = TTL) -> None:
         self._capacity = capacity
         self._ttl = ttl
-        self._entries: OrderedDict[tuple[str, str, str], _Entry] = OrderedDict()
-        self._places: Counter[tuple[str, str]] = Counter()
-        """How many entries there are by document and text after the cursor: nearly always that tells of a miss."""
+        self._entries: OrderedDict[tuple[str, int, str, str], _Entry] = OrderedDict()
+        self._places: Counter[tuple[str, int, str]] = Counter()
+        """How many entries there are by document, rank and text after the cursor: mostly that tells of a miss."""
 
-    def put(self, document: str, before: str, after: str, suggestion: Suggestion, *, now: float) -> None:
-        """Remember what was suggested at a place."""
-        place = (document, after[:AFTER])
+    def put(
+        self, document: str, before: str, after: str, suggestion: Suggestion, *, now: float, rank: int = 0
+    ) -> None:
+        """Remember what was suggested at a place: the likeliest, or with a ``rank`` what else may stand there."""
+        place = (document, rank, after[:AFTER])
         key = (*place, before[-BEFORE:])
         if key not in self._entries:
             self._places[place] += 1
@@ -53,16 +58,16 @@ class CompletionCache:
         while len(self._entries) > self._capacity:
             self._remove(next(iter(self._entries)))
 
-    def get(self, document: str, before: str, after: str, *, now: float) -> Suggestion | None:
+    def get(self, document: str, before: str, after: str, *, now: float, rank: int = 0) -> Suggestion | None:
         """What is left of a suggestion for this place, or for one from where typing its text has led here.
 
         An editor that closes brackets puts more behind the cursor than was typed; that is seen through, and what is
         left is fitted to it.
         """
-        found = self._find(document, before, after, now=now, closed=0)
+        found = self._find(document, rank, before, after, now=now, closed=0)
         for closed in range(1, _CLOSED_AT_ONCE + 1):
             if found is None and after[closed - 1 : closed] in _OPENERS:
-                found = self._find(document, before, after, now=now, closed=closed)
+                found = self._find(document, rank, before, after, now=now, closed=closed)
             else:
                 break
         return found
@@ -72,8 +77,10 @@ class CompletionCache:
         self._entries.clear()
         self._places.clear()
 
-    def _find(self, document: str, before: str, after: str, *, now: float, closed: int) -> Suggestion | None:
-        place = (document, after[closed : closed + AFTER])
+    def _find(
+        self, document: str, rank: int, before: str, after: str, *, now: float, closed: int
+    ) -> Suggestion | None:
+        place = (document, rank, after[closed : closed + AFTER])
         if place not in self._places:
             return None
         openers = [_OPENERS[sign] for sign in after[:closed]]
@@ -98,11 +105,11 @@ class CompletionCache:
             return rest
         return None
 
-    def _remove(self, key: tuple[str, str, str]) -> None:
+    def _remove(self, key: tuple[str, int, str, str]) -> None:
         del self._entries[key]
-        self._places[key[:2]] -= 1
-        if not self._places[key[:2]]:
-            del self._places[key[:2]]
+        self._places[key[:3]] -= 1
+        if not self._places[key[:3]]:
+            del self._places[key[:3]]
 
 
 def _fitted(rest: Suggestion, before: str, after: str) -> Suggestion | None:

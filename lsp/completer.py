@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pilotfish.lsp import context, trigger
-from pilotfish.lsp.cache import CompletionCache
+from pilotfish.lsp.activity import Activity
+from pilotfish.lsp.cache import RANKS, CompletionCache
 from pilotfish.lsp.calls import Call
 from pilotfish.lsp.client import Backend, BackendError, BackendModel, Usage
 from pilotfish.lsp.context import Style
@@ -110,12 +111,15 @@ class Completer:
         *,
         clock: Callable[[], float] = time.monotonic,
         on_recut: Callable[[Link, context.Prompt], None] | None = None,
+        cache: CompletionCache | None = None,
+        activity: Activity | None = None,
     ) -> None:
         self._source = source
         self._settings = settings
         self._clock = clock
         self._on_recut = on_recut
-        self._cache = CompletionCache()
+        self._cache = cache or CompletionCache()
+        self._activity = activity or Activity(lambda _state: None)
         self._sessions: dict[str, _Session] = {}
         self._running: list[Call] = []
         self._last_start = -1e9
@@ -200,23 +204,28 @@ class Completer:
 
     def prepare(self, query: Query, link: Link) -> str:
         """The prompt with which a call at this place would begin, to be warmed; that window is used from then on."""
-        session = self._session(query.uri)
-        plan = self._plan(session, query, link)
-        session.anchor = plan.prompt.anchor
+        plan = self.plan(query, link)
+        self._session(query.uri).anchor = plan.prompt.anchor
         return plan.prompt.prefix
 
+    def plan(self, query: Query, link: Link) -> Plan:
+        """What a call at this place would ask for."""
+        return self._plan(self._session(query.uri), query, link)
+
     def _remembered(self, session: _Session, query: Query, place: Place) -> Suggestion | None:
-        known = self._cache.get(query.uri, place.before, place.after, now=self._clock())
-        if known is not None:
-            return known
+        known = self._recall(place, 0)
         call = session.call
-        if call is not None and call.whole:
+        if known is None and call is not None and call.whole:
             typed = between(query.lines, call.place.cursor, query.cursor)
             if typed is not None and call.place.before.endswith(
                 place.before[: len(place.before) - len(typed)][-64:]
             ):
-                return call.rest(typed, place.surroundings)
-        return None
+                known = call.rest(typed, place.surroundings)
+        # An alternative that was chosen is typed through as well.
+        return known or next(filter(None, (self._recall(place, rank) for rank in RANKS)), None)
+
+    def _recall(self, place: Place, rank: int) -> Suggestion | None:
+        return self._cache.get(place.uri, place.before, place.after, now=self._clock(), rank=rank)
 
     async def _drive(self, session: _Session, pending: _Pending, place: Place) -> None:
         suggestion = None
@@ -306,6 +315,7 @@ class Completer:
     def _call(self, plan: Plan, link: Link) -> Call:
         call = Call(plan.place, clock=self._clock, characters=plan.characters)
         self._running.append(call)
+        self._activity.began(call)
         call.start(lambda: link.backend.stream(plan.request, link.model), ended=self._ended)
         return call
 
@@ -349,6 +359,7 @@ class Completer:
 
     def _ended(self, call: Call) -> None:
         self._running.remove(call)
+        self._activity.ended(call)
         if call.error is None and call.first is not None:
             self._source.succeeded(call.usage, call.characters)
         # What a broken stream brought is shown, but not remembered: the next time there may be more.

@@ -70,6 +70,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._problem = ""
         self._told = ("off", "")
+        self._enabled = True
         self._looked = float("-inf")
         self._cancelled = False
 
@@ -158,10 +159,13 @@ class Connection:
 
     def announce(self, *, enabled: bool) -> None:
         """Tell the state again after completions were switched off or on."""
-        if enabled:
-            self._say(*self._told)
-        else:
-            self._tell.status("off", "switched off", backend=self._kind)
+        self._enabled = enabled
+        self._say(*self._told)
+
+    def at_work(self, state: str) -> None:
+        """Tell that the model is ``working``, or ``ready`` again, unless something else is to be told."""
+        if {self._told[0], state} == {"ready", "working"}:
+            self._say(state, "")
 
     # -- connecting ----------------------------------------------------------------------------------------------
 
@@ -299,7 +303,10 @@ class Connection:
 
     def _say(self, state: str, message: str) -> None:
         self._told = (state, message)
-        model = self._model.id if self._model is not None and state == "ready" else ""
+        if not self._enabled:
+            self._tell.status("off", "switched off", backend=self._kind)
+            return
+        model = self._model.id if self._model is not None and state in {"ready", "working"} else ""
         self._tell.status(state, message, model=model, backend=self._kind)
 
     @property

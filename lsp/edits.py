@@ -1,5 +1,6 @@
 """A suggestion as the items, hints and edits that the protocol knows. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lsprotocol import types
@@ -28,14 +29,15 @@ def offer(suggestion: Suggestion, buffer: TextBuffer, cursor: Cursor) -> Offer:
     return Offer(suggestion.text.replace("\n", buffer.line_end), start, end)
 
 
-def inline_items(offered: Offer) -> list[types.InlineCompletionItem]:
-    """Ghost text."""
+def inline_items(offers: Iterable[Offer]) -> list[types.InlineCompletionItem]:
+    """Ghost text, the likeliest first."""
     return [
         types.InlineCompletionItem(
             insert_text=offered.text,
             range=types.Range(offered.start, offered.end),
             command=types.Command(title="accepted", command=ACCEPTED_COMMAND),
         )
+        for offered in offers
     ]
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from pilotfish.lsp import context, edits
+from pilotfish.lsp.activity import Activity
+from pilotfish.lsp.alternatives import Alternatives
+from pilotfish.lsp.cache import CompletionCache
 from pilotfish.lsp.completer import Completer, Link
 from pilotfish.lsp.connection import Connection
 from pilotfish.lsp.documents import Cursor
@@ -33,7 +36,6 @@ SINGLE_LINE_CLIENTS = frozenset({"ale"})
 BINARY_LINES = 1000
 """Lines in which a NUL shows that a document is no text."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$", re.ASCII)
-NOTHING = types.InlineCompletionList(items=[])
 NO_ENTRIES = types.CompletionList(is_incomplete=True, items=[])
 
 
@@ -52,9 +54,15 @@ class Service:
             workspace=lambda: handshake.root,
             on_link=self._linked,
         )
+        cache, activity = CompletionCache(), Activity(self._connection.at_work)
         self._completer = Completer(
-            self._connection, lambda: self._settings.completion, on_recut=self._warm_recut
+            self._connection,
+            lambda: self._settings.completion,
+            on_recut=self._warm_recut,
+            cache=cache,
+            activity=activity,
         )
+        self._alternatives = Alternatives(self._completer, self._connection, cache, activity)
         self._warmer = Warmer()
         self._excluded: dict[str, str | None] = {}
         self._inline_seen = False
@@ -76,6 +84,7 @@ class Service:
 
     async def stop(self) -> None:
         """Answer what waits, close what runs. The shared local backend stays for other windows."""
+        self._alternatives.reset()
         self._hints.stop()
         await self._completer.stop()
         await self._warmer.stop()
@@ -105,9 +114,14 @@ class Service:
             return
         self._apply_log_level()
         self._excluded.clear()
-        self._completer.reset()
+        self._reset()
         if self._settings.backend != before.backend or self._settings.completion.fim != before.completion.fim:
             await self._connection.reconnect()
+
+    def _reset(self) -> None:
+        """Forget what would be answered differently from now on."""
+        self._alternatives.reset()
+        self._completer.reset()
 
     def _report_problems(self) -> None:
         for problem in self._handshake.configuration.fresh_problems():
@@ -137,11 +151,13 @@ class Service:
         if document is None:
             return
         for edit in document.take_edits():
+            self._alternatives.outdated(uri)
             self._completer.edited(uri, edit)
             self._hints.edited(uri, edit)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
+        self._alternatives.outdated(uri)
         self._completer.closed(uri)
         self._excluded.pop(uri, None)
         self._hints.closed(uri)
@@ -214,8 +230,7 @@ class Service:
         self._inline_seen = True
         automatic = params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked
         query = self._query(params.text_document.uri, params.position, automatic=automatic)
-        offered = await self._offer(query)
-        return NOTHING if offered is None else types.InlineCompletionList(edits.inline_items(offered))
+        return types.InlineCompletionList(edits.inline_items(await self._offers(query)))
 
     async def menu(self, params: types.CompletionParams) -> types.CompletionList:
         """Answer ``textDocument/completion``, unless the client turned out to ask for inline completions.
@@ -225,11 +240,11 @@ class Service:
         if self._inline_seen and self._settings.completion.mode == "auto":
             return NO_ENTRIES
         query = self._query(params.text_document.uri, params.position, automatic=True)
-        offered = await self._offer(query)
-        if query is None or offered is None:
+        offered = await self._offers(query)
+        if query is None or not offered:
             return NO_ENTRIES
         items = edits.menu_items(
-            offered,
+            offered[0],
             word=word_before(query.lines, query.cursor),
             language=query.language,
             single_line=self._handshake.client in SINGLE_LINE_CLIENTS,
@@ -268,15 +283,13 @@ class Service:
         query = self._query(uri, types.Position(*document.buffer.position(cursor)), automatic=True)
         return await self._completer.complete(query) if query is not None else None
 
-    async def _offer(self, query: Query | None) -> edits.Offer | None:
+    async def _offers(self, query: Query | None) -> list[edits.Offer]:
         """Have a query answered, for a document that has not moved on meanwhile."""
-        suggestion = await self._completer.complete(query) if query is not None else None
-        if query is None or suggestion is None:
-            return None
-        document = self._document(query.uri)
-        if document is None or document.version != query.version:
-            return None
-        return edits.offer(suggestion, document.buffer, query.cursor)
+        suggestions = await self._alternatives.complete(query) if query is not None else []
+        document = self._document(query.uri) if query is not None else None
+        if query is None or document is None or document.version != query.version:
+            return []
+        return [edits.offer(suggestion, document.buffer, query.cursor) for suggestion in suggestions]
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -316,7 +329,7 @@ class Service:
         """Switch completions off or on; return whether they are on."""
         self._enabled = not self._enabled
         if not self._enabled:
-            self._completer.reset()
+            self._reset()
         self._connection.announce(enabled=self._enabled)
         return self._enabled
 
@@ -324,7 +337,7 @@ class Service:
 
     def _linked(self, link: Link) -> None:
         """A backend became ready: what it knew of other prompts counts no longer."""
-        self._completer.reset()
+        self._reset()
         self._warmer.forget()
         for uri in self._server.workspace.text_documents:
             self._warm_document(uri, link)

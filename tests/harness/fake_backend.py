@@ -73,7 +73,7 @@ class FakeBackend:
 
     async def stream(self, request: CompletionRequest, model: BackendModel) -> AsyncGenerator[Chunk, None]:
         """Record the request and yield what the test feeds."""
-        assert model is MODEL
+        assert model.id == MODEL.id
         stream = Stream(request)
         self.streams.append(stream)
         async for chunk in stream.chunks():

@@ -42,7 +42,7 @@ class Behaviour:
     """`fixed`: the answer is `text`. `continue`: how `reference` goes on after the prompt."""
     text: str = "compute(items)\n"
     alternatives: tuple[str, ...] = ()
-    """Texts of choices 1, 2, …; choices beyond them repeat the first."""
+    """Texts of choices 1, 2, …, and of seeds 1, 2, …; choices beyond them repeat the first."""
     reference: str = ""
     diverge_at: int | None = None
     """Offset in `reference` after which an answer begun before it goes on with `divergence`."""
@@ -60,6 +60,8 @@ class Behaviour:
     """Whether `max_tokens` and `stop` are obeyed."""
     health: int = 200
     """Status of `/health`."""
+    version: str = ""
+    """What `/health` says that it is a version of."""
     models_status: int = 200
     """Status of `/v1/models`."""
     models_delay: float = 0.0

@@ -58,7 +58,7 @@ class MockBackend:
         call, behaviour = exchange.call, exchange.behaviour
         path = call.path.removeprefix("/v1")
         if path in {"/health", "/health/live", "/health/ready"}:
-            await self._reply(exchange, behaviour.health, {"status": "ok"})
+            await self._reply(exchange, behaviour.health, {"status": "ok", "version": behaviour.version})
             return
         if behaviour.api_key is not None:
             call.authorized = (

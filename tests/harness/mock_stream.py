@@ -98,7 +98,9 @@ def _answers(behaviour: Behaviour, body: dict[str, Any]) -> list[Answer]:
     limit = 16 if body.get("max_tokens") is None else int(body["max_tokens"])
     if not behaviour.limits:
         stops, limit = (), len(text)
-    texts = [text, *behaviour.alternatives][: body.get("n") or 1]
+    texts = [text, *behaviour.alternatives]
+    first = int(body.get("seed") or 0) % len(texts)
+    texts = texts[first : first + (body.get("n") or 1)]
     texts += [text] * ((body.get("n") or 1) - len(texts))
     return [answer(each, token_chars=behaviour.token_chars, max_tokens=limit, stop=stops) for each in texts]
 

@@ -103,7 +103,16 @@ def test_counts_of_places() -> None:
     cache = CompletionCache(capacity=2)
     for name in "aabbccdd":
         cache.put(DOCUMENT, "x", name, Suggestion("foobar"), now=0)
-    assert dict(cache._places) == {(DOCUMENT, "c"): 1, (DOCUMENT, "d"): 1}
+    assert dict(cache._places) == {(DOCUMENT, 0, "c"): 1, (DOCUMENT, 0, "d"): 1}
+
+
+def test_ranks_are_kept_apart() -> None:
+    """What else may stand at a place neither replaces the likeliest nor is taken for it; typed through it stays."""
+    cache = remembering("x = ", "", "foobar")
+    cache.put(DOCUMENT, "x = ", "", Suggestion("foot"), now=0, rank=1)
+    assert rest(cache, "x = foo") == "bar"
+    assert cache.get(DOCUMENT, "x = foo", "", now=0, rank=1) == Suggestion("t")
+    assert cache.get(DOCUMENT, "x = foo", "", now=0, rank=2) is None
 
 
 def test_clear() -> None:

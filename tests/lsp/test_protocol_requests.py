@@ -30,12 +30,12 @@ async def test_inline_completion_is_advertised_with_an_options_object(open_edito
 async def test_a_request_is_answered_with_the_rest_of_the_line(
     open_editor: OpenEditor, mock: MockBackend, kind: int
 ) -> None:
-    """One request, one backend call, one item that an editor can show at the cursor, range included."""
+    """One request, one call for the likeliest, one item that an editor can show at the cursor, range included."""
     mock.configure(policy="continue", reference=REFERENCE)
     editor = await open_editor()
     document = editor.open("shop.py", SUM.text)
     assert await editor.line(document, SUM.offset, kind) == SUM.rest
-    assert len(mock.completions()) == 1
+    assert len([call for call in mock.completions() if call.body["temperature"] == 0]) == 1
     assert_no_popup(editor.client)
 
 
@@ -288,13 +288,13 @@ async def test_deletion_does_not_ask(open_editor: OpenEditor, mock: MockBackend)
 async def test_a_word_right_of_the_cursor_is_not_completed_unasked(
     open_editor: OpenEditor, mock: MockBackend
 ) -> None:
-    """In the middle of a line automatic requests cost no call; asked by hand there is one."""
+    """In the middle of a line automatic requests cost no call; asked by hand there are some."""
     editor = await open_editor()
     document = editor.open("shop.py", REFERENCE)
     assert await editor.ghost(document, SUM.offset) == ""
     assert mock.completions() == []
     await editor.ask(document, SUM.offset, INVOKED).response()
-    assert len(mock.completions()) == 1
+    assert mock.completions()
 
 
 async def test_trigger_kind_0_is_the_invoked_of_an_old_client(
