@@ -7,8 +7,10 @@ COMPOSE ?= .cache/compose
 TRAIN_VENV ?= .venv-train
 TRAIN_STAMP := $(TRAIN_VENV)/.installed
 EDITORS ?= .editors
+# Where the system's Node is too old, `make editors` brings one.
+WITH_NODE := PATH="$(abspath $(EDITORS))/node/bin:$$PATH"
 
-.PHONY: setup demo triton compose editors test test-train test-editors vsix screenshots check format bench picture settings clean
+.PHONY: setup demo triton compose editors test test-train test-editors vsix screenshots check check-editors format format-editors bench picture settings clean
 
 setup: $(STAMP)
 
@@ -44,10 +46,28 @@ $(TRAIN_STAMP): pyproject.toml scripts/setup-train.sh
 editors:
 	@sh scripts/editors/install.sh $(EDITORS)
 
-# Real editors, with the real programs and model; ARGS='-k neovim' for one of them.
+# The extension for Visual Studio Code, as its users install it.
+vsix:
+	@$(WITH_NODE) sh scripts/vsix.sh
+
+# Types, lint, format, and the tests that need no editor, of what is not Python.
+check-editors: vsix
+	@for part in tools lint emacs; do sh scripts/editors/$$part.sh $(EDITORS) || exit 1; done
+	@$(WITH_NODE) sh scripts/editors/check.sh $(EDITORS)
+
+# Real editors, with the real programs and model; make test-editors ARGS='-k neovim' for one of them.
 test-editors: setup
-	@sh scripts/editors/install.sh $(EDITORS) || echo "continuing without" >&2
-	EDITORS=$(EDITORS) $(BIN)/pytest tests/editors $(ARGS)
+	@sh scripts/editors/install.sh $(EDITORS) || echo "continuing without what is missing" >&2
+	@$(WITH_NODE) sh scripts/vsix.sh || echo "continuing without the extension" >&2
+	@$(WITH_NODE) sh scripts/editors/check.sh $(EDITORS)
+	@echo "a test that fails is run once more, and counted below"
+	EDITORS=$(EDITORS) $(BIN)/pytest tests/editors --reruns 1 -rR $(ARGS)
+
+# docs/images, out of the real editors with the real model; make screenshots ARGS=neovim for one of them.
+screenshots: setup
+	@sh scripts/editors/install.sh $(EDITORS)
+	@$(WITH_NODE) sh scripts/vsix.sh
+	EDITORS=$(EDITORS) $(BIN)/python scripts/screenshots.py $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -57,6 +77,12 @@ check: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What check-editors complains of, as far as programs can mend it.
+format-editors:
+	@sh scripts/editors/lint.sh $(EDITORS)
+	@$(WITH_NODE) node scripts/editors/stylua.mjs $(EDITORS)/stylua/node_modules editors/neovim
+	@$(WITH_NODE) npm --prefix editors/vscode run --silent format
 
 bench: setup
 	PYTHONPATH=tests:bench $(BIN)/python -P bench/run.py $(ARGS)
