@@ -43,7 +43,8 @@
   "Show no suggestions in this buffer any more."
   (pilotfish-mode -1))
 
-(add-hook 'lsp-after-open-hook #'pilotfish-lsp-mode--opened)
+;; Late, behind what switches lsp-mode's own inline completion on.  Both hooks run again and again.
+(add-hook 'lsp-configure-hook #'pilotfish-lsp-mode--opened 90)
 (add-hook 'lsp-unconfigure-hook #'pilotfish-lsp-mode--closed)
 
 (defun pilotfish-lsp-mode--status (_workspace status)
