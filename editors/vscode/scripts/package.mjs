@@ -17,7 +17,9 @@ mkdirSync(`${STAGE}/images`, { recursive: true });
 await import('./build.mjs');
 writeFileSync(`${STAGE}/icon.png`, await drawIcon());
 
-const { scripts, devDependencies, ...manifest } = JSON.parse(readFileSync('package.json', 'utf8'));
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+delete manifest.scripts;
+delete manifest.devDependencies;
 writeFileSync(`${STAGE}/package.json`, JSON.stringify(manifest, undefined, 2));
 
 const readme = readFileSync('README.md', 'utf8');

@@ -8,6 +8,7 @@ import {
   RevealOutputChannelOn,
   type CloseHandlerResult,
   type LanguageClientOptions,
+  type Middleware,
 } from 'vscode-languageclient/node';
 
 import { SECTION, type Tree } from './settings';
@@ -25,8 +26,8 @@ export interface ClientParts {
   readonly log: vscode.LogOutputChannel;
   readonly options: () => Tree;
   readonly settings: () => Promise<Tree>;
-  readonly mayAsk: (document: vscode.TextDocument) => boolean;
-  readonly progress: NonNullable<NonNullable<LanguageClientOptions['middleware']>['handleWorkDoneProgress']>;
+  readonly provide: NonNullable<Middleware['provideInlineCompletionItems']>;
+  readonly progress: NonNullable<Middleware['handleWorkDoneProgress']>;
   /** The server ended unexpectedly; tells whether to start it again. */
   readonly ended: () => boolean;
 }
@@ -62,8 +63,7 @@ export function createClient(parts: ClientParts): QuietClient {
     },
     middleware: {
       handleWorkDoneProgress: parts.progress,
-      provideInlineCompletionItems: (document, position, context, token, next) =>
-        parts.mayAsk(document) ? next(document, position, context, token) : null,
+      provideInlineCompletionItems: parts.provide,
       workspace: {
         // Not as VS Code would answer: it adds every default, and those would outrank the user's config.toml.
         configuration: async (params) => {
@@ -75,6 +75,10 @@ export function createClient(parts: ClientParts): QuietClient {
       },
     },
   };
-  const server = { command: parts.server, args: [...parts.args], options: { cwd: parts.cwd, env: parts.env } };
+  const server = {
+    command: parts.server,
+    args: [...parts.args],
+    options: { cwd: parts.cwd, env: parts.env },
+  };
   return new QuietClient(SECTION, 'Pilotfish', server, options);
 }

@@ -15,24 +15,43 @@ const LOUD: Partial<Record<MessageType, Show>> = {
   [MessageType.Warning]: vscode.window.showWarningMessage,
 };
 
-/** Show a client's messages; the same trouble again within a minute is only in the log. */
-export function showMessages(client: LanguageClient): void {
-  const repeats = new Repeats();
-  client.onNotification('window/showMessage', (params: ShowMessageParams) => {
-    const loud = LOUD[params.type];
-    if (loud === undefined) {
-      void vscode.window.showInformationMessage(params.message);
-      return;
+/** Shows the server's messages. */
+export class Messages {
+  private readonly repeats = new Repeats();
+  private muted = 0;
+
+  /** Show a client's messages from now on; the same trouble again within a minute is only in the log. */
+  show(client: LanguageClient): void {
+    client.onNotification('window/showMessage', ({ type, message }: ShowMessageParams) => {
+      const loud = LOUD[type];
+      if (loud !== undefined) {
+        client.outputChannel.warn(message);
+        if (!this.repeats.isRepeated(message, Date.now())) {
+          void withLogs(loud, message);
+        }
+      } else if (this.muted === 0) {
+        void vscode.window.showInformationMessage(message);
+      }
+    });
+  }
+
+  /** Do something without showing what the server informs of meanwhile. Warnings and errors are shown. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    this.muted++;
+    try {
+      return await work();
+    } finally {
+      this.muted--;
     }
-    client.outputChannel.appendLine(params.message);
-    if (!repeats.isRepeated(params.message, Date.now())) {
-      void withLogs(loud, params.message);
-    }
-  });
+  }
 }
 
 /** Show a message with further choices and a button that shows the logs; what else was chosen comes back. */
-export async function withLogs(show: Show, message: string, ...choices: string[]): Promise<string | undefined> {
+export async function withLogs(
+  show: Show,
+  message: string,
+  ...choices: string[]
+): Promise<string | undefined> {
   const chosen = await show(message, ...choices, SHOW_LOGS);
   if (chosen === SHOW_LOGS) {
     await vscode.commands.executeCommand('pilotfish.showLogs');

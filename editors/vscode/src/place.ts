@@ -43,7 +43,10 @@ export class Place {
   /** A program on PATH that is not the workspace's. */
   program(name: string): string | undefined {
     const around = this.surroundings;
-    const folders = [...safePath(process.env['PATH'], around.workspace), path.join(around.home, '.local', 'bin')];
+    const folders = [
+      ...safePath(process.env['PATH'], around.workspace),
+      path.join(around.home, '.local', 'bin'),
+    ];
     return findProgram(name, folders, around);
   }
 

@@ -4,9 +4,10 @@ import * as vscode from 'vscode';
 import { State } from 'vscode-languageclient/node';
 
 import { createClient, type QuietClient } from './client';
+import { Completing } from './completing';
 import type { Configuration } from './configuration';
 import { Crashes } from './crashes';
-import { showMessages } from './messages';
+import { Messages } from './messages';
 import type { Place } from './place';
 import { Progresses } from './progress';
 import { needsRestart, startOptions, type Tree } from './settings';
@@ -18,6 +19,8 @@ export class Session implements vscode.Disposable {
   /** The server's state or the backend's has changed. */
   readonly onDidChange = this.changed.event;
   private readonly crashes = new Crashes();
+  private readonly completing: Completing;
+  private readonly messages = new Messages();
   private client: QuietClient | undefined;
   private serverState: ServerState = { kind: 'stopped' };
   private backendStatus: BackendStatus | undefined;
@@ -29,7 +32,9 @@ export class Session implements vscode.Disposable {
     private readonly place: Place,
     private readonly configuration: Configuration,
     readonly log: vscode.LogOutputChannel,
-  ) {}
+  ) {
+    this.completing = new Completing(() => configuration.enabled);
+  }
 
   /** How the server is. */
   get server(): ServerState {
@@ -73,6 +78,11 @@ export class Session implements vscode.Disposable {
     return await this.client.sendRequest<T>('workspace/executeCommand', { command, arguments: args });
   }
 
+  /** The same, for commands whose answer the server also says in a message that nobody needs here. */
+  executeQuietly<T>(command: string): Promise<T | undefined> {
+    return this.messages.without(() => this.execute<T>(command));
+  }
+
   /** Send a notification if the server runs. */
   async notify(method: string, params: object): Promise<void> {
     if (this.client !== undefined && this.serverState.kind === 'running') {
@@ -82,7 +92,9 @@ export class Session implements vscode.Disposable {
 
   /** Whether the running server has a command. */
   offers(command: string): boolean {
-    return this.client?.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command) ?? false;
+    return (
+      this.client?.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command) ?? false
+    );
   }
 
   /** Pass changed settings on; some take a new server. */
@@ -104,6 +116,7 @@ export class Session implements vscode.Disposable {
 
   dispose(): void {
     this.changed.dispose();
+    this.completing.dispose();
   }
 
   private async launch(): Promise<boolean> {
@@ -124,7 +137,7 @@ export class Session implements vscode.Disposable {
       log: this.log,
       options: () => startOptions(tree, vscode.workspace.isTrusted),
       settings: () => this.configuration.treeWithKey(),
-      mayAsk: () => this.configuration.enabled,
+      provide: this.completing.provide,
       progress: (token, params, next) => {
         progresses.handle(token, params, () => {
           next(token, params);
@@ -141,7 +154,7 @@ export class Session implements vscode.Disposable {
     client.onDidChangeState(({ newState }) => {
       this.followed(newState);
     });
-    showMessages(client);
+    this.messages.show(client);
     this.log.info(`starting ${found.path}`);
     try {
       await client.start();

@@ -21,7 +21,9 @@ export function showStatus(session: Session, configuration: Configuration): vsco
     });
     item.text = `$(${drawn.icon}) ${drawn.text}`;
     item.tooltip = drawn.tooltip;
-    item.backgroundColor = drawn.alarming ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    item.backgroundColor = drawn.alarming
+      ? new vscode.ThemeColor('statusBarItem.errorBackground')
+      : undefined;
     item.accessibilityInformation = { label: `${drawn.text}. ${drawn.tooltip}`, role: 'button' };
   };
   update();

@@ -30,7 +30,10 @@ export async function chooseModel(parts: Parts): Promise<void> {
   }
 }
 
-async function localModels({ place, session }: Parts, cancel: vscode.CancellationToken): Promise<ModelLine[]> {
+async function localModels(
+  { place, session }: Parts,
+  cancel: vscode.CancellationToken,
+): Promise<ModelLine[]> {
   const server = place.find();
   const program = server.kind === 'found' ? place.backendOf(server.path) : undefined;
   if (program === undefined) {

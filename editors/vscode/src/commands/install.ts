@@ -22,7 +22,8 @@ export async function offerInstall(parts: Parts): Promise<void> {
   }
   offered = true;
   const message = found.reason ?? 'Pilotfish needs its language server, which was not found on this machine.';
-  const show = found.reason === undefined ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
+  const show =
+    found.reason === undefined ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
   const choices = found.reason === undefined ? [INSTALL, SET_PATH, 'Not Now'] : [SET_PATH];
   const chosen = await show(message, ...choices);
   if (chosen === INSTALL) {
@@ -36,11 +37,14 @@ export async function offerInstall(parts: Parts): Promise<void> {
 export async function install(parts: Parts): Promise<void> {
   const ways = await waysHere(parts);
   if (ways.length === 0) {
-    const needs = 'Pilotfish needs Python 3.11 or newer with its venv module, or uv, and found neither on this machine.';
+    const needs =
+      'Pilotfish needs Python 3.11 or newer with its venv module, or uv, and found neither on this machine.';
     void vscode.window.showErrorMessage(needs);
     return;
   }
-  const chosen = await vscode.window.showQuickPick([...ways], { title: 'Install the Pilotfish language server' });
+  const chosen = await vscode.window.showQuickPick([...ways], {
+    title: 'Install the Pilotfish language server',
+  });
   if (chosen === undefined) {
     return;
   }

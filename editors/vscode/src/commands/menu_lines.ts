@@ -26,10 +26,7 @@ export interface MenuLine {
 /** The lines in their order: first what a click on this state most likely wants. */
 export function menuLines(now: MenuSituation): MenuLine[] {
   if (now.server.kind === 'missing') {
-    return [
-      line('cloud-download', 'Install the Language Server…', 'pilotfish.install'),
-      SETTINGS,
-    ];
+    return [line('cloud-download', 'Install the Language Server…', 'pilotfish.install'), SETTINGS];
   }
   return [...backendLines(now), ...switchLines(now), ...aboutBackend(now), ...LOOKING, SETTINGS];
 }

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 
 import type { Parts } from './parts';
 
-type Line = vscode.QuickPickItem & { open: () => Promise<void> };
+type Line = vscode.QuickPickItem & { open: () => void | Promise<void> };
 
 /** Let the user choose a log, and show it. */
 export async function showLogs(parts: Parts): Promise<void> {
@@ -13,7 +13,9 @@ export async function showLogs(parts: Parts): Promise<void> {
     {
       label: 'Extension',
       description: 'how the language server was started',
-      open: () => Promise.resolve(parts.log.show()),
+      open: () => {
+        parts.log.show();
+      },
     },
     ...logFile('Language server', parts.place.serverLog),
     ...logFile('Local backend', await backendLog(parts)),
@@ -41,6 +43,6 @@ async function backendLog({ session }: Parts): Promise<string | undefined> {
   if (session.server.kind !== 'running' || session.backend?.backend === 'remote') {
     return undefined;
   }
-  const found = await session.execute<{ path?: string }>('pilotfish.backend.logs');
+  const found = await session.executeQuietly<{ path?: string }>('pilotfish.backend.logs');
   return found?.path === '' ? undefined : found?.path;
 }

@@ -32,5 +32,8 @@ export function safePath(entries: string | undefined, workspace: readonly string
 /** Whether a path is a folder or lies in it. */
 export function isWithin(entry: string, folder: string): boolean {
   const relative = path.relative(folder, entry);
-  return relative === '' || (relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative));
+  return (
+    relative === '' ||
+    (relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative))
+  );
 }

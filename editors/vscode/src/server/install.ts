@@ -74,7 +74,8 @@ export function waysToInstall(tools: Tools, source: Source, environment: string)
 
 /** What one line of an installer's output tells a person, or undefined. */
 export function readProgress(line: string): string | undefined {
-  const found = /^\s*(Collecting|Downloading|Building|Preparing|Installing|Resolved|Installed|Created?)\b.*/i.exec(line);
+  const found =
+    /^\s*(Collecting|Downloading|Building|Preparing|Installing|Resolved|Installed|Created?)\b.*/i.exec(line);
   if (found === null) {
     return undefined;
   }
@@ -90,7 +91,17 @@ function privateEnvironment(python: string, folder: string, what: string): Pick<
       { program: python, args: ['-I', '-m', 'venv', '--clear', folder] },
       {
         program: own,
-        args: ['-I', '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', what],
+        args: [
+          '-I',
+          '-m',
+          'pip',
+          'install',
+          '--disable-pip-version-check',
+          '--no-input',
+          '--progress-bar',
+          'off',
+          what,
+        ],
       },
     ],
   };

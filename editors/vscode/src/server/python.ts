@@ -5,7 +5,10 @@ import { run } from './run';
 /** The oldest that the server runs on is 3.11; the unversioned names come last, they may be anything. */
 const NAMES = ['python3.13', 'python3.12', 'python3.11', 'python3.14', 'python3', 'python'];
 const PROBE = 'import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 11) else 1)';
-const NEVER = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
+const NEVER = {
+  isCancellationRequested: false,
+  onCancellationRequested: () => ({ dispose: () => undefined }),
+};
 
 /** Find one by its name; `program` finds programs outside the workspace. */
 export async function findPython(

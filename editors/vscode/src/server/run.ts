@@ -35,7 +35,11 @@ const MOST = 1 << 20;
 const GRACE = 3000;
 
 /** Run a program; each line that it writes goes to `onLine`. Rejects with `Cancelled`, or when it can't be started. */
-export function run(what: Run, cancel: Cancel, onLine: (line: string) => void = () => undefined): Promise<Ended> {
+export function run(
+  what: Run,
+  cancel: Cancel,
+  onLine: (line: string) => void = () => undefined,
+): Promise<Ended> {
   if (cancel.isCancellationRequested) {
     return Promise.reject(new Cancelled());
   }
@@ -76,7 +80,11 @@ export function lastWords(ended: Ended): string {
   return error ?? telling.at(-1) ?? `it ended with status ${ended.code}`;
 }
 
-function gather(stream: NodeJS.ReadableStream, keep: (text: string) => void, onLine: (line: string) => void): void {
+function gather(
+  stream: NodeJS.ReadableStream,
+  keep: (text: string) => void,
+  onLine: (line: string) => void,
+): void {
   let rest = '';
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
