@@ -3,7 +3,8 @@
 Helix asks for hints once the keyboard has been idle for a moment, and only when the text has changed since the last
 answer *arrived*, whichever text that answer was for. Hence two rules. A request that an edit has made old is not
 answered before the next one is there: its answer would pass for the new text's, and nothing would be asked again. And
-while a key is to be expected, no answer is sent that the key might cross on its way.
+while a key is to be expected, no answer is sent that the key might cross on its way. Since nothing is asked again, half
+a line is not an answer either as long as the rest is on its way.
 
 A hint request has no cursor, so the place is where the last edit left it. The hint follows what is typed into it.
 """
@@ -22,12 +23,19 @@ HELD = 10.0
 """Seconds after which an old request is answered although none has followed; Helix gives requests up after 20."""
 CLEARED = 0.15
 """Seconds that a request's answer may take until a hint that an edit has made wrong is taken from the screen."""
-EXPECTED = (0.7, 1.5)
-"""The part of the usual pause between two keys in which the next one is to be expected."""
+EXPECTED = (0.5, 1.5)
+"""The part of the usual pause between two keys in which the next one is to be expected. It begins before half a line
+may be shown (``typing_rhythm.SHARE``), so that the whole line is waited for."""
+WHOLE = 2.0
+"""Seconds from a request that half a line waits for its rest."""
+SAME_MOMENT = 0.03
+"""Seconds within which an editor asks for the same text in two windows."""
 PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
 """What editors insert for one key, with the cursor in between."""
 BEGINNINGS = {"word": re.compile(r"\s*(?:\w+|[^\w\s]+)"), "line": re.compile(r"\n*[^\n]*")}
 
+Lines = tuple[int, int]
+"""First and last line that hints are asked for in."""
 Suggest = Callable[[str, Cursor], Awaitable[Suggestion | None]]
 
 
@@ -48,6 +56,8 @@ class _Place:
     edits: int = 0
     rhythm: Rhythm = field(default_factory=Rhythm)
     waiting: "list[asyncio.Future[Hint | None]]" = field(default_factory=list)
+    hinted: tuple[int, Lines, float] | None = None
+    """Number of edits, lines asked for and time of the request that the hint on the screen answered."""
 
 
 class Hints:
@@ -82,19 +92,19 @@ class Hints:
         for uri in list(self._places):
             self.closed(uri)
 
-    async def answer(self, uri: str) -> Hint | None:
-        """Answer a request for the hint of a document, which may stand outside of the range that was asked for."""
+    async def answer(self, uri: str, lines: Lines) -> Hint | None:
+        """Answer a request for the hint of a document, which may stand outside of the lines that were asked for."""
         if self._shown is not None and self._shown.uri != uri:
             self._shown = None  # the user looks at another document now
         place = self._places.get(uri)
-        if place is None:
+        if place is None or self._covered(place, lines):
             return None
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Hint | None] = loop.create_future()
         for old in place.waiting:
             loop.call_later(CLEARED, _resolve, old, None)
         place.waiting = [*(old for old in place.waiting if not old.done()), answer]
-        task = asyncio.create_task(self._drive(uri, place, answer))
+        task = asyncio.create_task(self._drive(uri, place, lines, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await answer
@@ -108,19 +118,36 @@ class Hints:
         """Let no hint be accepted that stands now."""
         self._shown = None
 
-    async def _drive(self, uri: str, place: _Place, answer: "asyncio.Future[Hint | None]") -> None:
-        cursor, edits = place.cursor, place.edits
+    def _covered(self, place: _Place, lines: Lines) -> bool:
+        """Whether an entry of the menu is previewed where the hint is.
+
+        Helix puts it into the text without a word. But then it asks again for the hint that it has.
+        """
+        if place.hinted is None or place.hinted[:2] != (place.edits, lines):
+            return False
+        return self._clock() - place.hinted[2] > SAME_MOMENT
+
+    async def _drive(
+        self, uri: str, place: _Place, lines: Lines, answer: "asyncio.Future[Hint | None]"
+    ) -> None:
+        cursor, edits, asked = place.cursor, place.edits, self._clock()
         suggestion = await self._suggest(uri, cursor)
         if place.edits == edits:
             await asyncio.sleep(until_quiet(place.rhythm, self._clock()))
+        while suggestion is not None and place.edits == edits and self._clock() < asked + WHOLE:
+            # A whole line is remembered, so that the same comes back at once.
+            more = await self._suggest(uri, cursor)
+            if more is None or more == suggestion:
+                break
+            suggestion = more
         if place.edits != edits:
             await asyncio.sleep(HELD)
             _resolve(answer, None)
             return
-        hint = Hint(uri, cursor, suggestion) if suggestion is not None else None
-        self._shown = hint
+        self._shown = Hint(uri, cursor, suggestion) if suggestion is not None else None
+        place.hinted = (edits, lines, asked) if suggestion is not None else None
         for waiting in place.waiting:
-            _resolve(waiting, hint)
+            _resolve(waiting, self._shown)
         place.waiting = []
 
 

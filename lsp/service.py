@@ -22,7 +22,7 @@ from pilotfish.lsp.hints import Hints, beginning, visible
 from pilotfish.lsp.launcher_errors import LauncherError
 from pilotfish.lsp.place import Query
 from pilotfish.lsp.settings import Settings
-from pilotfish.lsp.tell import Tell
+from pilotfish.lsp.tell import Tell, in_words
 from pilotfish.lsp.warm import Warmer
 from pilotfish.lsp.workspace import Document, Workspace
 
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SINGLE_LINE_CLIENTS = frozenset({"ale"})
 """Clients whose menu breaks on an entry of several lines."""
+SPOKEN_TO = frozenset({"helix", "kak-lsp"})
+"""Clients that show neither notifications of ours nor a command's answer."""
 BINARY_LINES = 1000
 """Lines in which a NUL shows that a document is no text."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$", re.ASCII)
@@ -254,7 +256,7 @@ class Service:
     async def hints(self, params: types.InlayHintParams) -> list[types.InlayHint]:
         """Answer ``textDocument/inlayHint`` with a hint where the last edit left the cursor, if it is in sight."""
         uri = params.text_document.uri
-        hint = await self._hints.answer(uri)
+        hint = await self._hints.answer(uri, (params.range.start.line, params.range.end.line))
         document = self._document(uri)
         if hint is None or document is None:
             return []
@@ -308,7 +310,8 @@ class Service:
         await self._connection.start_backend()
 
     def status(self) -> dict[str, Any]:
-        """What status bars show."""
+        """What status bars show; said in words where there is none to show it."""
+        self._speak()
         return self._tell.last_status
 
     def logs(self) -> dict[str, str]:
@@ -330,8 +333,14 @@ class Service:
         self._enabled = not self._enabled
         if not self._enabled:
             self._reset()
+            self._hints.forget()
         self._connection.announce(enabled=self._enabled)
+        self._speak()
         return self._enabled
+
+    def _speak(self) -> None:
+        if self._handshake.client in SPOKEN_TO:
+            self._tell.inform(in_words(self._tell.last_status))
 
     # -- the backend ---------------------------------------------------------------------------------------------
 

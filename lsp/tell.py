@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,14 @@ log = logging.getLogger(__name__)
 STATUS = "pilotfish/status"
 ANSWER_SECONDS = 10.0
 """How long a client may take to answer what no person has to decide."""
+
+
+def in_words(status: Mapping[str, str]) -> str:
+    """A status as a sentence, for editors without a place for it."""
+    backend = f"{status['backend']} backend" if status["backend"] else ""
+    where = ", ".join(part for part in (status["model"], backend) if part)
+    said = [f"Pilotfish is {status['state']}", f" ({where})" if where else "", f": {status['message']}"]
+    return "".join(said if status["message"] else said[:2])
 
 
 class Progress:

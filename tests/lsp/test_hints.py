@@ -105,7 +105,7 @@ def test_no_answer_is_sent_while_a_key_is_due() -> None:
     assert until_quiet(rhythm, 5.0) == 0
     for key in (1.0, 1.1, 1.2):
         rhythm.key(key)
-    assert until_quiet(rhythm, 1.25) == 0
+    assert until_quiet(rhythm, 1.24) == 0
     assert until_quiet(rhythm, 1.29) == pytest.approx(0.06)
     assert until_quiet(rhythm, 1.4) == 0
 
@@ -128,9 +128,9 @@ class Place:
         """Wait for the suggestion at a column."""
         return await self.suggestions.setdefault(cursor.column, asyncio.Future())
 
-    async def ask(self) -> "asyncio.Task[Hint | None]":
+    async def ask(self, lines: tuple[int, int] = (0, 9)) -> "asyncio.Task[Hint | None]":
         """Ask for the hint, and let the request begin."""
-        asked = asyncio.create_task(self.hints.answer(URI))
+        asked = asyncio.create_task(self.hints.answer(URI, lines))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return asked
@@ -163,6 +163,39 @@ async def test_a_hint_that_went_wrong_is_cleared_while_the_next_is_thought_of() 
     assert await new is not None
 
 
+async def test_half_a_line_waits_for_its_rest() -> None:
+    """Nothing asks for the rest once the half is on the screen."""
+    place = Place()
+    told = [Suggestion("a"), Suggestion("a + "), Suggestion("a + b"), Suggestion("a + b")]
+
+    async def suggest(_uri: str, _cursor: Cursor) -> Suggestion | None:
+        return told.pop(0)
+
+    place.hints = Hints(suggest)
+    place.type("b", 8)
+    assert await (await place.ask()) == Hint(URI, Cursor(0, 9), Suggestion("a + b"))
+
+
+async def test_a_preview_in_the_text_takes_the_place_of_the_hint() -> None:
+    """Helix asks once more for the hint that it has when it previews an entry of the menu, and shows it beside that."""
+    now = 100.0
+    place = Place()
+
+    async def suggest(_uri: str, _cursor: Cursor) -> Suggestion | None:
+        return Suggestion("b")
+
+    place.hints = Hints(suggest, clock=lambda: now)
+    place.type("b", 8)
+    assert await (await place.ask()) is not None
+    assert await (await place.ask()) is not None, "two windows ask at the same moment"
+    now += 0.1
+    assert await (await place.ask((5, 20))) is not None, "the text was scrolled"
+    now += 0.1
+    assert await (await place.ask((5, 20))) is None
+    place.type("b", 9)
+    assert await (await place.ask((5, 20))) is not None
+
+
 async def test_closing_a_document_answers_its_requests() -> None:
     """No request is left unanswered."""
     place = Place()
@@ -178,7 +211,7 @@ async def test_only_the_hint_of_the_document_in_front_can_be_accepted() -> None:
     place.suggestions[8] = asyncio.Future()
     place.suggestions[8].set_result(Suggestion("b"))
     assert await (await place.ask()) is not None
-    assert await place.hints.answer("file:///other.py") is None
+    assert await place.hints.answer("file:///other.py", (0, 9)) is None
     assert place.hints.shown is None
 
 
@@ -205,6 +238,22 @@ async def test_helix_is_told_of_the_last_key(open_editor: OpenEditor, mock: Mock
     assert hint["position"] == document.position(SUM.offset + 5)
     assert hint["label"].startswith(SUM.rest[5:10])
     assert (await old.response()).error is None
+
+
+@pytest.mark.parametrize(("name", "spoken"), [("helix", True), ("harness", False)])
+async def test_helix_hears_the_status(
+    open_editor: OpenEditor, mock: MockBackend, name: str, *, spoken: bool
+) -> None:
+    """Helix has no place for a status and drops a command's answer, so it is told in words; others are not."""
+    mock.configure(**CONTINUE)
+    editor = await open_editor(name=name)
+    assert (await editor.command("pilotfish.backend.status")).result["state"] == "ready"
+    await editor.command("pilotfish.toggle")
+    await editor.command("pilotfish.toggle")
+    told = [params["message"] for params in editor.client.received("window/showMessage")]
+    assert len(told) == (3 if spoken else 0)
+    for message, state in zip(told, ("ready (mock-model, remote backend)", "off", "ready"), strict=False):
+        assert message.startswith(f"Pilotfish is {state}")
 
 
 async def test_a_word_is_accepted_and_then_the_rest(open_editor: OpenEditor, mock: MockBackend) -> None:
