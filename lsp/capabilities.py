@@ -31,6 +31,8 @@ class BackendModel:
     """Names of our own request fields that the backend understands."""
     aliases: frozenset[str] = frozenset()
     """Other names of the model."""
+    ours: bool = False
+    """Whether a Pilotfish serves it."""
 
 
 def parse_models(answer: object) -> list[BackendModel]:
@@ -84,6 +86,7 @@ def _model(entry: Mapping[str, object]) -> BackendModel:
         slots=_positive(entry.get("slots")),
         extensions=_names(entry.get("extensions")),
         aliases=_names(entry.get("aliases")),
+        ours=entry.get("owned_by") == "pilotfish",
     )
 
 

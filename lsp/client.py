@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 
 HEALTH_TIMEOUT = 2.0
 """Seconds in which a probe must be answered."""
+SHOWN_VERSION = 20
+"""Characters of a version."""
 LINGER = 0.2
 """Seconds that a server has to end its stream once it said that it is done."""
 DONE = "[DONE]"
@@ -117,6 +119,20 @@ class HttpBackend:
         except (BackendError, TimeoutError):
             pass
         return False
+
+    async def version(self) -> str:
+        """The version of Pilotfish that ``/health`` announces; empty where there is none. Never raises."""
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT):
+                response = await self._send("GET", "/health")
+                try:
+                    with mapped(self.endpoint):
+                        answer = parse_event(await response.aread())
+                finally:
+                    await response.aclose()
+        except (BackendError, TimeoutError):
+            return ""
+        return str(answer.get("version") or "")[:SHOWN_VERSION]
 
     async def stream(self, request: CompletionRequest, model: BackendModel) -> AsyncGenerator[Chunk, None]:
         """Yield the completion's chunks as they come.

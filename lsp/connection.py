@@ -34,6 +34,8 @@ from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.local import Cancelled, Local, LocalError
 from pilotfish.lsp.settings import Settings
 from pilotfish.lsp.tell import Teller
+from pilotfish.lsp.version import VERSION
+from pilotfish.lsp.versions import older, older_backend
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._problem = ""
         self._told = ("off", "")
+        self._told_older: set[tuple[str, str]] = set()
         self._enabled = True
         self._looked = float("-inf")
         self._cancelled = False
@@ -234,6 +237,15 @@ class Connection:
         self._ready.set()
         self._announce_ready()
         self._on_link(self._link(fresh, self._model))
+        if settings.backend.url and self._model.ours:
+            await self._compare(fresh)
+
+    async def _compare(self, backend: HttpBackend) -> None:
+        """Say once of a remote backend that it is too old for us. A local one would have been replaced."""
+        theirs, root = await backend.version(), backend.endpoint.root
+        if older(theirs, VERSION) and (root, theirs) not in self._told_older:
+            self._told_older.add((root, theirs))
+            self._tell.warn(older_backend(root, theirs, VERSION))
 
     def _link(self, backend: Backend, model: BackendModel) -> Link:
         settings = self._settings()

@@ -25,6 +25,8 @@ from pilotfish.lsp.client import (
 from pilotfish.lsp.findings import Finding, failure, note, ok, warning
 from pilotfish.lsp.key_command import read_key
 from pilotfish.lsp.settings import Settings
+from pilotfish.lsp.version import VERSION
+from pilotfish.lsp.versions import older
 
 ADVICE: tuple[tuple[type[BackendError], str, str], ...] = (
     (BackendUnreachable, "connection", "is the server running, and is backend.url right?"),
@@ -70,6 +72,10 @@ async def check_endpoint(endpoint: Endpoint, *, wanted: str) -> AsyncIterator[Fi
         yield await _health(backend)
         model = choose_model(models, wanted)
         yield ok("model", _described(model, models))
+        theirs = await backend.version() if model.ours else ""
+        if older(theirs, VERSION):
+            found = f"the server is Pilotfish {theirs}, older than ours, {VERSION}"
+            yield warning("version", found, "have it brought up to date")
         yield await _one_token(backend, model)
     except BackendError as error:
         yield explain(error)

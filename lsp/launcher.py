@@ -10,7 +10,6 @@ its holder. Every step can be cut off by ``kill -9``:
 """
 
 import asyncio
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +35,7 @@ from pilotfish.lsp.recipe import Program, Recipe, Status
 from pilotfish.lsp.restarts import History
 from pilotfish.lsp.statefile import Places, read_private, read_record, write_private
 from pilotfish.lsp.version import VERSION
+from pilotfish.lsp.versions import numbers
 
 __all__ = ["Launcher", "LocalBackend", "Program", "Recipe", "Report", "Status"]
 
@@ -301,7 +301,7 @@ class Launcher:
 
     def _outdated(self, found: LocalBackend) -> bool:
         # A newer one is not replaced: two windows of different versions would take turns for ever.
-        return _numbers(found.version) < _numbers(self._version)
+        return numbers(found.version) < numbers(self._version)
 
     # -- crashes -------------------------------------------------------------------------------------------------
 
@@ -358,9 +358,3 @@ class Launcher:
         except OSError as error:
             where = error.filename or self._places.record.parent
             raise LauncherError(f"the local backend can't be managed: {error.strerror}: {where}") from None
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """``0.10.1.dev3`` as (0, 10, 1): enough to tell older from newer."""
-    leading = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(part) for part in leading.group().split(".")) if leading else ()

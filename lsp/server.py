@@ -182,6 +182,10 @@ def _commands(server: Server) -> None:
     def logs(*_: Any) -> dict[str, str]:
         return server.service.logs()
 
+    @server.command("pilotfish.backend.check")
+    async def check(*arguments: Any) -> dict[str, Any]:
+        return await server.service.check_backend(arguments[-1] if arguments else None)
+
     @server.command("pilotfish.accept")
     async def accept(*arguments: Any) -> bool:
         return await server.service.accept(str(arguments[-1]) if arguments else "")

@@ -324,6 +324,12 @@ class Service:
         self._tell.inform(f"The local backend logs to {path}")
         return {"path": path}
 
+    async def check_backend(self, argument: object) -> dict[str, Any]:
+        """Try a remote backend that is not in the settings yet."""
+        from pilotfish.lsp.check_backend import check_backend
+
+        return (await check_backend(argument, self._settings.backend)).to_json()
+
     def accepted(self) -> None:
         """Take note that a suggestion was accepted."""
         self._completer.accepted()

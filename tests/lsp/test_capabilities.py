@@ -41,6 +41,7 @@ def test_our_own_backend_tells_everything() -> None:
         whole_indents=True,
         extensions=frozenset({"truncate", "top_k", "fim_middle", "warm"}),
         aliases=frozenset({"codegen", "py-model"}),
+        ours=True,
     )
     check(OURS, expected)
 
