@@ -13,7 +13,10 @@ export default tseslint.config(
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       // A number in a message is a number in a message.
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowNullish: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowNullish: true },
+      ],
       // An index signature says what a mapped type of strings would, in fewer words.
       '@typescript-eslint/consistent-indexed-object-style': 'off',
       'max-lines': ['error', { max: 250, skipComments: true, skipBlankLines: true }],

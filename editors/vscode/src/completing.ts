@@ -31,13 +31,7 @@ export class Completing implements vscode.Disposable {
   constructor(private readonly enabled: () => boolean) {}
 
   /** For the client's middleware. */
-  readonly provide: Provide = async (
-    document,
-    position,
-    context,
-    token,
-    next,
-  ) => {
+  readonly provide: Provide = async (document, position, context, token, next) => {
     clearTimeout(this.timer);
     const more = this.more;
     this.more = undefined;
