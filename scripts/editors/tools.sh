@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts what drives the editors into DIR: tools (patchelf, ripgrep), tmux, chromium with fonts for all that the tests
-# draw, and luacheck: sh scripts/editors/tools.sh DIR
+# Puts what drives the editors into DIR: patchelf, tmux, and Chromium with fonts for all that the tests draw:
+#   sh scripts/editors/tools.sh DIR
 # tmux and Chromium are the system's where it has them, else out of Debian's packages, without root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,6 @@ if tmux_is_new; then
 else
     overlay "$dir/tmux" tmux usr/bin/tmux
 fi
-overlay "$dir/ripgrep" ripgrep usr/bin/rg
 # Fonts of our own: what a screenshot shows, and how wide a character is, must not depend on the machine.
 overlay "$dir/fonts" "fonts-dejavu-core fonts-jetbrains-mono fonts-droid-fallback fonts-noto-color-emoji"
 cat >"$dir/fonts/fonts.conf" <<END
@@ -43,11 +42,16 @@ cat >"$dir/fonts/fonts.conf" <<END
 </fontconfig>
 END
 chromium=$(command -v chromium || command -v google-chrome || command -v chromium-browser || true)
+libraries=
 if [ -z "$chromium" ]; then
     overlay "$dir/chromium" chromium usr/lib/chromium/chromium
     chromium=$dir/chromium/root/usr/lib/chromium/chromium
+    # One of the libraries looks for its own part by a full path.
+    own=$(dirname "$(find "$dir/chromium/root/usr/lib" -name 'libpulse.so.0')")
+    libraries="LD_LIBRARY_PATH=\"$own:$own/pulseaudio\" "
 fi
+# A new file: the one that the overlay leaves is a link to the program itself.
 wrap "$dir/chromium/bin/chromium" <<END
 #!/bin/sh
-FONTCONFIG_FILE="$dir/fonts/fonts.conf" exec "$chromium" "\$@"
+${libraries}FONTCONFIG_FILE="$dir/fonts/fonts.conf" exec "$chromium" "\$@"
 END
