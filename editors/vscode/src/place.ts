@@ -8,13 +8,14 @@ import * as vscode from 'vscode';
 import type { Configuration } from './configuration';
 import { cleanEnvironment, safePath } from './server/environment';
 import { backendBeside, findProgram, findServer, type Found, type Surroundings } from './server/find';
+import { OwnEnvironments } from './server/own_environments';
 
 /** The machine as this extension sees it. */
 export class Place {
   /** A folder of ours, where programs are started: never in the workspace. */
   readonly storage: string;
-  /** The Python environment that this extension installs into. */
-  readonly ownEnvironment: string;
+  /** The Python environments that this extension has made. */
+  readonly environments: OwnEnvironments;
   /** Where the language server logs. */
   readonly serverLog: string;
   /** The wheel that came with this extension, if it did. */
@@ -25,7 +26,7 @@ export class Place {
     private readonly configuration: Configuration,
   ) {
     this.storage = context.globalStorageUri.fsPath;
-    this.ownEnvironment = path.join(this.storage, 'venv');
+    this.environments = new OwnEnvironments(path.join(this.storage, 'environments'));
     this.serverLog = path.join(context.logUri.fsPath, 'language-server.log');
     this.wheel = wheelIn(path.join(context.extensionPath, 'wheel'));
   }
@@ -73,7 +74,7 @@ export class Place {
       configured: this.configuration.serverPath,
       environment: process.env,
       home: os.homedir(),
-      ownEnvironment: this.ownEnvironment,
+      ownEnvironment: this.environments.newest,
       workspace: this.workspace.map(realPath),
       isExecutable,
       realPath,

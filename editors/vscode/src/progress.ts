@@ -11,6 +11,7 @@ import type {
 type Params = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgressEnd;
 
 interface Shown {
+  readonly title: string;
   /** Percent shown so far. */
   done: number;
   progress: vscode.Progress<{ message?: string; increment?: number }> | undefined;
@@ -49,7 +50,13 @@ export class Progresses {
   }
 
   private begin(token: ProgressToken, params: WorkDoneProgressBegin): void {
-    const shown: Shown = { done: 0, progress: undefined, last: undefined, end: () => undefined };
+    const shown: Shown = {
+      title: params.title,
+      done: 0,
+      progress: undefined,
+      last: undefined,
+      end: () => undefined,
+    };
     const ended = new Promise<void>((resolve) => (shown.end = resolve));
     this.shown.set(token, shown);
     const options = {
@@ -70,10 +77,12 @@ export class Progresses {
 function report(shown: Shown, params: WorkDoneProgressReport): void {
   shown.last = params;
   const percent = params.percentage;
+  // Some begin by saying again what their title says.
+  const message = shown.title.endsWith(params.message ?? '') ? undefined : params.message;
   const increment = percent === undefined ? 0 : Math.max(0, percent - shown.done);
   shown.done += shown.progress === undefined ? 0 : increment;
   shown.progress?.report({
-    ...(params.message === undefined ? {} : { message: params.message }),
+    ...(message === undefined ? {} : { message }),
     ...(percent === undefined ? {} : { increment }),
   });
 }

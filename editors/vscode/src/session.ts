@@ -70,6 +70,23 @@ export class Session implements vscode.Disposable {
     return this.inTurn(() => this.halt());
   }
 
+  /** Install a server, and start it in place of the one that runs, if any. Rejects as `install` does. */
+  async replace(install: () => Promise<void>): Promise<boolean> {
+    const before = this.serverState;
+    if (before.kind !== 'running') {
+      this.become({ kind: 'installing' });
+    }
+    try {
+      await install();
+    } catch (error) {
+      if (this.serverState.kind === 'installing') {
+        this.become(before);
+      }
+      throw error;
+    }
+    return await this.restart();
+  }
+
   /** Have the server execute a command, started if need be; undefined when there is no server. */
   async execute<T>(command: string, ...args: unknown[]): Promise<T | undefined> {
     if (!(await this.start()) || this.client === undefined) {

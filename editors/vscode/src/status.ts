@@ -11,7 +11,7 @@ export interface BackendStatus {
 /** How the language server is. */
 export type ServerState =
   | { readonly kind: 'missing'; readonly reason?: string }
-  | { readonly kind: 'stopped' | 'starting' | 'running' }
+  | { readonly kind: 'stopped' | 'installing' | 'starting' | 'running' }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** All that the status bar depends on. */
@@ -43,6 +43,9 @@ export function draw(now: Situation): Drawn {
   }
   if (now.server.kind === 'failed') {
     return failed(now.server.reason);
+  }
+  if (now.server.kind === 'installing') {
+    return drawn('loading~spin', 'installing', 'The language server is being installed.');
   }
   if (!now.enabled) {
     return drawn('circle-slash', 'off', 'Completions are switched off.');

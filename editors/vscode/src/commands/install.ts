@@ -1,6 +1,5 @@
 // Installing the language server: an offer, a choice of ways, progress that can be cancelled, and a clear end.
 
-import * as fs from 'node:fs';
 import * as vscode from 'vscode';
 
 import { withLogs } from '../messages';
@@ -42,27 +41,31 @@ export async function install(parts: Parts): Promise<void> {
     void vscode.window.showErrorMessage(needs);
     return;
   }
-  const chosen = await vscode.window.showQuickPick([...ways], {
+  const chosen = await vscode.window.showQuickPick(ways, {
     title: 'Install the Pilotfish language server',
+    placeHolder: 'Where to? What it needs is downloaded from the Python package index',
   });
   if (chosen === undefined) {
     return;
   }
   try {
-    await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: 'Installing Pilotfish', cancellable: true },
-      (progress, cancel) => follow(parts, chosen, progress, cancel),
-    );
+    const runs = await parts.session.replace(() => installBy(parts, chosen));
+    if (runs) {
+      void vscode.window.showInformationMessage('Pilotfish is installed.');
+    }
   } catch (error) {
     if (!(error instanceof Cancelled)) {
       const reason = error instanceof Error ? error.message : String(error);
       await withLogs(vscode.window.showErrorMessage, `Pilotfish could not be installed: ${reason}`);
     }
-    return;
   }
-  if (await parts.session.restart()) {
-    void vscode.window.showInformationMessage('Pilotfish is installed.');
-  }
+}
+
+async function installBy(parts: Parts, way: Way): Promise<void> {
+  await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: 'Installing Pilotfish', cancellable: true },
+    (progress, cancel) => follow(parts, way, progress, cancel),
+  );
 }
 
 async function waysHere({ place, context }: Parts): Promise<Way[]> {
@@ -73,18 +76,16 @@ async function waysHere({ place, context }: Parts): Promise<Way[]> {
     python: await findPython((name) => place.program(name), { cwd: place.storage, env: place.environment }),
   };
   const { version } = context.extension.packageJSON as { version: string };
-  return waysToInstall(tools, { wheel: place.wheel, version }, place.ownEnvironment);
+  return waysToInstall(tools, { wheel: place.wheel, version }, place.environments.next());
 }
 
 /** Do a way's steps; what they leave behind when they fail is removed. */
 async function follow(
-  { place, session, log }: Parts,
+  { place, log }: Parts,
   way: Way,
   progress: vscode.Progress<{ message: string }>,
   cancel: vscode.CancellationToken,
 ): Promise<void> {
-  // A server that runs out of the environment would be pulled from under itself.
-  await session.stop();
   const heard = (line: string): void => {
     log.info(line);
     const message = readProgress(line);
@@ -94,15 +95,19 @@ async function follow(
   };
   try {
     for (const step of way.steps) {
+      progress.report({ message: step.saying });
       log.info(`running ${[step.program, ...step.args].join(' ')}`);
       const ended = await run({ ...step, cwd: place.storage, env: place.environment }, cancel, heard);
       if (ended.code !== 0) {
         throw new Error(lastWords(ended));
       }
     }
+    if (way.environment !== undefined) {
+      await place.environments.completed(way.environment);
+    }
   } catch (error) {
-    if (way.folder !== undefined) {
-      await fs.promises.rm(way.folder, { recursive: true, force: true });
+    if (way.environment !== undefined) {
+      await place.environments.remove(way.environment);
     }
     throw error;
   }

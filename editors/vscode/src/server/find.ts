@@ -11,8 +11,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** The user's home folder. */
   readonly home: string;
-  /** The environment that this extension installs into. */
-  readonly ownEnvironment: string;
+  /** The environment that this extension has made, if any. */
+  readonly ownEnvironment: string | undefined;
   /** The workspace's folders: nothing in them is ever started. */
   readonly workspace: readonly string[];
   readonly isExecutable: (file: string) => boolean;
@@ -33,7 +33,7 @@ export function findServer(around: Surroundings): Found {
     ...safePath(around.environment['PATH'], around.workspace),
     path.join(around.home, '.local', 'bin'),
     path.join(around.home, '.local', 'share', 'pilotfish', 'bin'),
-    path.join(around.ownEnvironment, 'bin'),
+    ...(around.ownEnvironment === undefined ? [] : [path.join(around.ownEnvironment, 'bin')]),
   ];
   const found = findProgram('pilotfish', folders, around);
   return found === undefined ? { kind: 'missing' } : { kind: 'found', path: found };

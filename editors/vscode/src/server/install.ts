@@ -11,32 +11,46 @@ export interface Tools {
   readonly python: string | undefined;
 }
 
-/** One step: a program and its arguments. */
+/** One step: a program, its arguments, and what it does in words. */
 export interface Step {
   readonly program: string;
   readonly args: readonly string[];
+  readonly saying: string;
 }
 
-/** A way to install. */
+/** A way to install, as a quick pick shows it. */
 export interface Way {
   readonly label: string;
   readonly description: string;
   readonly steps: readonly Step[];
-  /** A folder that is removed when a step fails: half an environment helps nobody. */
-  readonly folder?: string;
+  /** The environment that the steps make, if it is one of ours. */
+  readonly environment?: string;
 }
 
-/** What may be installed: a wheel on this machine, or a name for the package index. */
+/** What is installed: a wheel on this machine, or a name for the package index. */
 export interface Source {
   /** Full path; undefined: the package index. */
   readonly wheel: string | undefined;
   readonly version: string;
 }
 
+const LOADING = 'downloading what it needs';
+const PIP = [
+  '-I',
+  '-m',
+  'pip',
+  'install',
+  '--disable-pip-version-check',
+  '--no-input',
+  '--progress-bar',
+  'off',
+];
+
 /** The ways that this machine offers, the one that touches least first. */
 export function waysToInstall(tools: Tools, source: Source, environment: string): Way[] {
-  const local = requirement(source, '[local]');
   const { uv, pipx, python } = tools;
+  const local = requirement(source, '[local]');
+  const everywhere = 'for all editors and the shell, with the local backend';
   const ways: Way[] = [];
   if (python !== undefined) {
     ways.push({
@@ -46,21 +60,17 @@ export function waysToInstall(tools: Tools, source: Source, environment: string)
     });
   }
   if (uv !== undefined) {
+    const args = ['tool', 'install', '--force', '--python', '>=3.11', local];
     ways.push({
       label: 'uv tool',
-      description: 'for all editors and the shell, with the local backend',
-      steps: [{ program: uv, args: ['tool', 'install', '--force', '--python', '>=3.11', local] }],
+      description: everywhere,
+      steps: [{ program: uv, args, saying: LOADING }],
     });
   }
-  if (pipx !== undefined) {
-    ways.push({
-      label: 'pipx',
-      description: 'for all editors and the shell, with the local backend',
-      // pipx takes any Python for its own; ours must be new enough.
-      steps: [
-        { program: pipx, args: ['install', '--force', ...(python ? ['--python', python] : []), local] },
-      ],
-    });
+  if (pipx !== undefined && python !== undefined) {
+    // pipx would take the Python that it runs on itself, which may be too old.
+    const args = ['install', '--force', '--python', python, local];
+    ways.push({ label: 'pipx', description: everywhere, steps: [{ program: pipx, args, saying: LOADING }] });
   }
   if (python !== undefined) {
     ways.push({
@@ -74,35 +84,37 @@ export function waysToInstall(tools: Tools, source: Source, environment: string)
 
 /** What one line of an installer's output tells a person, or undefined. */
 export function readProgress(line: string): string | undefined {
-  const found =
-    /^\s*(Collecting|Downloading|Building|Preparing|Installing|Resolved|Installed|Created?)\b.*/i.exec(line);
-  if (found === null) {
-    return undefined;
+  const file = /^\s*Downloading (?:\S+\/)?([A-Za-z0-9_.]+?)-\d\S*( \([\d.]+ [kMG]?B\))/.exec(line);
+  if (file !== null) {
+    return `downloading ${file[1]}${file[2]}`;
   }
-  const words = line.trim().replace(/ from .*| @ file:.*|\(from .*/, '');
-  return words.length > 60 ? `${words.slice(0, 59)}…` : words;
+  if (/^\s*Installing collected packages/.test(line)) {
+    return 'installing';
+  }
+  const other =
+    /^\s*(?:Collecting|Building wheel for|Downloading|Building|Prepared|Resolved|Installed) .*/i.exec(line);
+  return other?.[0]
+    .trim()
+    .replace(/^\w/, (letter) => letter.toLowerCase())
+    .replace(/ @ file:.*| \(from .*|;.*/, '')
+    .slice(0, 60);
 }
 
-function privateEnvironment(python: string, folder: string, what: string): Pick<Way, 'steps' | 'folder'> {
-  const own = path.join(folder, 'bin', 'python');
+function privateEnvironment(
+  python: string,
+  environment: string,
+  what: string,
+): Pick<Way, 'steps' | 'environment'> {
+  const own = path.join(environment, 'bin', 'python');
   return {
-    folder,
+    environment,
     steps: [
-      { program: python, args: ['-I', '-m', 'venv', '--clear', folder] },
       {
-        program: own,
-        args: [
-          '-I',
-          '-m',
-          'pip',
-          'install',
-          '--disable-pip-version-check',
-          '--no-input',
-          '--progress-bar',
-          'off',
-          what,
-        ],
+        program: python,
+        args: ['-I', '-m', 'venv', '--clear', environment],
+        saying: 'making the environment',
       },
+      { program: own, args: [...PIP, what], saying: LOADING },
     ],
   };
 }
