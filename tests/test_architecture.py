@@ -165,8 +165,11 @@ def test_routes_know_no_engine_in_particular(module: str) -> None:
 
 MODULES = [
     path
-    for folder in ("lsp", "backend", "bench", "tests/harness")
-    for path in sorted((ROOT / folder).rglob("*.py"))
+    for folder, pattern in (
+        *((folder, "*.py") for folder in ("lsp", "backend", "bench", "tests/editors", "tests/harness")),
+        *(("editors/vscode/src", "*.ts"), ("editors/neovim", "*.lua"), ("editors/emacs", "*.el")),
+    )
+    for path in sorted((ROOT / folder).rglob(pattern))
 ]
 
 

@@ -37,7 +37,7 @@ tar -c --exclude __pycache__ --exclude node_modules pyproject.toml README.md LIC
 PYTHONWARNINGS=ignore "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$dir/wheel" "$tree"
 wheel=$(echo "$dir"/wheel/pilotfish-*.whl)
 if [ ! -e "$venv/dependencies-of" ]; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel[local]"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wheel}[local]"
     echo "$dependencies" >"$venv/dependencies-of"
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheel"
