@@ -22,7 +22,7 @@ from pilotfish.lsp.place import Place, Query, place_of
 
 log = logging.getLogger(__name__)
 
-TEMPERATURES = {1: 0.6, 2: 0.9}
+TEMPERATURES = {1: 0.5, 2: 0.8}
 """By rank: the second has to differ from the first too."""
 AT_ONCE = 0.05
 """Seconds within which the likeliest comes from memory, so that it probably is on the screen already."""

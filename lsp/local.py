@@ -69,6 +69,7 @@ class Local:
         self._workspace = workspace
         self._launch = launch
         self._declined: set[str] = set()
+        self._model = ""
         self._asked = False
 
     async def ensure(self, *, explicit: bool) -> Endpoint:
@@ -77,6 +78,10 @@ class Local:
         Raises ``LocalError`` when it is off, and stays off.
         """
         self._asked = self._asked or explicit
+        if self._model != self._settings().backend.model:
+            # Whoever chooses a model may be asked about it, also a second time.
+            self._model = self._settings().backend.model
+            self._declined.clear()
         try:
             launcher = self._launcher()
             if not self._may_start and (await launcher.status()).state not in ON_ITS_WAY:
@@ -142,10 +147,16 @@ class Local:
             f"Pilotfish: downloading {missing.name}",
             lambda report: pull_model(launcher, missing.name, report),
             quiet=0,
+            measured=True,
         )
 
     async def _with_progress(
-        self, title: str, work: Callable[[Report], Coroutine[Any, Any, T]], *, quiet: float
+        self,
+        title: str,
+        work: Callable[[Report], Coroutine[Any, Any, T]],
+        *,
+        quiet: float,
+        measured: bool = False,
     ) -> T:
         """Run something that reports lines, after ``quiet`` seconds under a progress that the user can cancel."""
         shown: Progress | None = None
@@ -165,7 +176,7 @@ class Local:
         try:
             await asyncio.wait({task}, timeout=quiet)
             if not task.done():
-                async with self._tell.progress(title, cancelled=cancel) as shown:
+                async with self._tell.progress(title, cancelled=cancel, measured=measured) as shown:
                     if last:
                         shown.report(last, percent_in(last))
                     await asyncio.wait({task})

@@ -58,8 +58,10 @@ class Teller(Protocol):
         """Ask the user to choose; None: no."""
         ...
 
-    def progress(self, title: str, *, cancelled: Callable[[], None]) -> AbstractAsyncContextManager[Progress]:
-        """Show how far something is."""
+    def progress(
+        self, title: str, *, cancelled: Callable[[], None], measured: bool = False
+    ) -> AbstractAsyncContextManager[Progress]:
+        """Show how far something is; ``measured`` when it will be told in percent."""
         ...
 
 
@@ -81,9 +83,11 @@ class Silent:
         return None
 
     @asynccontextmanager
-    async def progress(self, title: str, *, cancelled: Callable[[], None]) -> AsyncIterator[Progress]:
+    async def progress(
+        self, title: str, *, cancelled: Callable[[], None], measured: bool = False
+    ) -> AsyncIterator[Progress]:
         """Show nothing."""
-        del title, cancelled
+        del title, cancelled, measured
         yield Progress(lambda _message, _percentage: None)
 
 
@@ -171,8 +175,13 @@ class Tell:
             log.warning("the client refused to watch the configuration")
 
     @asynccontextmanager
-    async def progress(self, title: str, *, cancelled: Callable[[], None]) -> AsyncIterator[Progress]:
-        """Show a work-done progress around the body; ``cancelled`` is called when the user cancels it."""
+    async def progress(
+        self, title: str, *, cancelled: Callable[[], None], measured: bool = False
+    ) -> AsyncIterator[Progress]:
+        """Show a work-done progress around the body; ``cancelled`` is called when the user cancels it.
+
+        Clients show no percentage later where there is none at the beginning: ``measured`` gives one.
+        """
         window = self._server.client_capabilities.window
         if window is None or not window.work_done_progress:
             yield Progress(lambda _message, _percentage: None)
@@ -185,7 +194,8 @@ class Tell:
             yield Progress(lambda _message, _percentage: None)
             return
         shown.tokens[token].add_done_callback(lambda future: cancelled() if future.cancelled() else None)
-        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True))
+        percentage = 0 if measured else None
+        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=percentage))
 
         def report(message: str, percentage: int | None) -> None:
             shown.report(

@@ -30,7 +30,10 @@ class Silent:
 
 
 class Lines:
-    """For what is no terminal: a line when a piece of work starts, and one at each quarter of it."""
+    """For what is no terminal: a line when a piece of work starts, and one at each twentieth of it.
+
+    Editors make a bar out of these.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -45,11 +48,11 @@ class Lines:
         self._write(f"{what}{size}")
 
     def advance(self, count: int) -> None:
-        """Write a line if another quarter is done."""
+        """Write a line if another twentieth is done."""
         self._done += count
-        if self._total and (quarters := min(4, 4 * self._done // self._total)) > self._told:
-            self._told = quarters
-            self._write(f"  {25 * quarters} %")
+        if self._total and (parts := min(20, 20 * self._done // self._total)) > self._told:
+            self._told = parts
+            self._write(f"  {5 * parts} %")
 
     def _write(self, line: str) -> None:
         self._out.write(f"{line}\n")

@@ -170,7 +170,7 @@ def test_sizes_are_readable(size: int, said: str) -> None:
 
 
 def test_progress_in_lines() -> None:
-    """A log gets a line for each quarter, not for each block."""
+    """A log, and an editor, get a line for each twentieth, not for each block."""
     out = StringIO()
     lines = Lines(out)
     lines.begin("Downloading", 1000)
@@ -180,10 +180,7 @@ def test_progress_in_lines() -> None:
     lines.advance(5)
     assert out.getvalue().splitlines() == [
         "Downloading (1.0 kB)",
-        "  25 %",
-        "  50 %",
-        "  75 %",
-        "  100 %",
+        *(f"  {percent} %" for percent in range(5, 101, 5)),
         "Unpacking",
     ]
 

@@ -47,9 +47,11 @@ class FakeTeller:
         return self.answer if self.answer in actions else None
 
     @asynccontextmanager
-    async def progress(self, title: str, *, cancelled: Callable[[], None]) -> AsyncIterator[Progress]:
+    async def progress(
+        self, title: str, *, cancelled: Callable[[], None], measured: bool = False
+    ) -> AsyncIterator[Progress]:
         """Remember a progress."""
-        reported = self.progresses.setdefault(title, [])
+        reported = self.progresses.setdefault(title, [("", 0)] if measured else [])
         if self.cancels == title:
             cancelled()
         yield Progress(lambda message, percentage: reported.append((message, percentage)))

@@ -487,10 +487,34 @@ async def test_a_missing_model_is_downloaded_after_a_yes(windows: Windows, backe
     window.teller.answer = DOWNLOAD
     await window.connection.start()
     assert await window.complete() == "completed()\n"
-    assert window.teller.progresses[DOWNLOADING] == [("tiny: 5 %", 5), ("tiny: 50 %", 50), ("done", None)]
+    assert window.teller.progresses[DOWNLOADING] == [
+        *[("", 0), ("tiny: 5 %", 5), ("tiny: 50 %", 50), ("done", None)]
+    ]
     assert len(window.teller.questions) == 1
     assert window.teller.warnings == []
     assert [start["pull"] for start in backends.starts if "pull" in start] == [["tiny", "--yes"]]
+
+
+async def test_another_model_is_served_without_a_restart(windows: Windows, backends: LocalBackends) -> None:
+    """Whoever chooses another model while one serves gets that one; it is pulled after a yes, if it is not here."""
+    window = windows()
+    await window.connection.start()
+    assert (await window.ready()).model.id == "tiny"
+    backends.behave(models=[TINY, {**TINY, "name": "large"}], pulled=True)
+    window.set_backend(model="large")
+    await window.connection.reconnect()
+    await until(lambda: len(window.teller.questions) == 1 and window.connection._idle)
+    assert "large" in window.teller.questions[0]
+    assert window.teller.state == "error"
+    window.teller.answer = DOWNLOAD
+    window.set_backend(model="tiny")
+    await window.connection.reconnect()
+    assert (await window.ready()).model.id == "tiny"
+    window.set_backend(model="large")
+    await window.connection.reconnect()
+    assert (await window.ready()).model.id == "large"
+    assert len(window.teller.questions) == 2
+    assert len(backends.running) == 2
 
 
 async def test_a_download_that_fails_is_told(windows: Windows, backends: LocalBackends) -> None:
