@@ -23,10 +23,12 @@ def test_types_literally(shell: Terminal, tmp_path: Path) -> None:
     """What means something to tmux or as a key's name arrives as text, at once or key by key."""
     shell.type("printf '%s' 'a;' Enter '日本 🐟' >out;")
     shell.press("Enter")
-    shell.type("echo C-c; >>out\n", pause=0.001)
-    shell.type("echo done >done\n")
+    shell.type("echo C-c >>out;\n", pause=0.001)
+    shell.type("printf %s >>out ")
+    shell.type("Up")
+    shell.type("\necho done >done\n")
     shell.wait_for((tmp_path / "done").exists)
-    assert (tmp_path / "out").read_text() == "a;Enter日本 🐟"
+    assert (tmp_path / "out").read_text() == "a;Enter日本 🐟C-c\nUp"
 
 
 def test_reads_what_is_drawn(shell: Terminal) -> None:
