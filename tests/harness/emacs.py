@@ -20,6 +20,8 @@ PROBE = Path(__file__).with_name("emacs_probe.el")
 CLIENTS = ("lsp-mode", "eglot")
 INSTALL = "~/.local/share/pilotfish/bin/pilotfish setup emacs-{client} >> ~/.emacs.d/init.el"
 """What the README has a user type; a user of Emacs has that folder."""
+QUESTION = "Select action:"
+"""Which lsp-mode asks once for each project; i imports it."""
 DEADLINE = 30.0
 GREY = {"#7f7f7f", "#b3b3b3", "244", "249"}
 """Colours of the face `shadow`, which ghost text has, on a light and on a dark terminal."""
@@ -66,6 +68,7 @@ class Emacs:
     def __init__(self, world: World, client: str, file: Path | None = None, *, columns: int = 140) -> None:
         self.world = world
         self.client = client
+        self._imported: set[Path] = set()
         self._state = world.home / f"emacs-{time.monotonic_ns()}.json"
         probe = ["--eval", f'(setq emacs-probe-file "{self._state}")', "--load", str(PROBE)]
         files = [str(file)] if file else []
@@ -83,7 +86,13 @@ class Emacs:
         return self._read()
 
     def visit(self, file: Path) -> None:
-        """Open a file as a user does, and answer lsp-mode's question about its project."""
+        """Open a file as a user does, and answer lsp-mode's question about its project.
+
+        The file that was open is closed without being saved, so that it can be written anew by a test.
+        """
+        if self.state().prompt:
+            self.quit_key()
+        self.terminal.press("M-~", "C-x", "k", "Enter")
         self.terminal.press("C-x", "C-f", "C-a", "C-k")
         self.terminal.type(f"{file}\n")
         self.answer(file)
@@ -104,7 +113,10 @@ class Emacs:
 
     def open_sample(self, sample: EditorSample) -> Path:
         """Write a sample, open it, and go to its place; its name, as the model sees it, is kept."""
-        file = self.world.write(sample.name, sample.content)
+        file = self.world.project / sample.name
+        if self.state().file == str(file):
+            self.visit(self.world.write("nothing.py", ""))
+        self.world.write(sample.name, sample.content)
         self.visit(file)
         self.go_to(sample.row + 1)
         return file
@@ -115,6 +127,11 @@ class Emacs:
         self.terminal.type(f"{line}\n")
         self.terminal.press("C-e")
         self.world.wait(lambda: self.state().before.count("\n") == line - 1, f"Emacs to be in line {line}")
+
+    def quit_key(self) -> None:
+        """Press C-g, and wait until nothing is asked or suggested; keys that follow it too soon would be lost."""
+        self.terminal.press("C-g")
+        self.world.wait(lambda: not self.state().prompt and not self.state().ghost, "Emacs to have taken C-g")
 
     def command(self, name: str) -> None:
         """Call a command by its name."""
