@@ -20,6 +20,7 @@ writeFileSync(`${STAGE}/icon.png`, await drawIcon());
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 delete manifest.scripts;
 delete manifest.devDependencies;
+manifest.files = ['**'];
 writeFileSync(`${STAGE}/package.json`, JSON.stringify(manifest, undefined, 2));
 
 const readme = readFileSync('README.md', 'utf8');
