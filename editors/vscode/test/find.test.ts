@@ -72,7 +72,7 @@ test('a wrong setting is told, and nothing else taken in its place', () => {
   const refused = (configured: string, reason: RegExp): void => {
     const found = findServer(around(['/usr/bin/pilotfish', 'bin/pilotfish'], { configured }));
     assert.equal(found.kind, 'missing');
-    assert.match('reason' in found ? String(found.reason) : '', reason);
+    assert.match('reason' in found ? found.reason : '', reason);
   };
   refused('/no/such', /server\.path.*\/no\/such/);
   refused('bin/pilotfish', /full path/);
