@@ -64,6 +64,8 @@ class CodeServer:
 
     def set(self, settings: Mapping[str, Any]) -> None:
         """Change the user's settings.json, as one does by hand; a value of None takes a setting out again."""
+        if self.settings_file.exists():
+            self.saved_settings()
         for name, value in settings.items():
             if value is None:
                 self.settings.pop(name, None)
@@ -74,6 +76,11 @@ class CodeServer:
         new = self.settings_file.with_suffix(".new")
         new.write_text(json.dumps(self.settings, indent=2))
         new.replace(self.settings_file)
+
+    def saved_settings(self) -> dict[str, Any]:
+        """What stands in the user's settings.json, whoever wrote it."""
+        self.settings = json.loads(self.settings_file.read_text())
+        return self.settings
 
     def install(self, vsix: Path) -> str:
         """Install an extension as `code --install-extension` does; what it said. Raises AssertionError."""

@@ -11,11 +11,13 @@ from urllib.parse import quote
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from harness.code_server import CodeServer
+from harness.editor_samples import EditorSample
 from harness.installed_editors import tool
 
 PAUSE = 80.0
 """Milliseconds between two keys of a fluent typist."""
 SIZE = (1100, 720)
+_EDITOR = ".editor-group-container.active .monaco-editor"
 _RECORDER = Path(__file__).with_name("vscode_recorder.js")
 _ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -44,6 +46,11 @@ class Seen:
     key: float = 0.0
     """When the last key before it went down, on the same clock."""
 
+    @property
+    def suggestion(self) -> str:
+        """All of the ghost text."""
+        return "\n".join([self.ghost, *self.below])
+
 
 class Window:
     """A window with the world's project open."""
@@ -52,6 +59,7 @@ class Window:
         self.page = page
         self.server = server
         self.world = server.world
+        self._file = ""
         self.world.witnesses.append(self.description)
 
     def open(self, name: str) -> None:
@@ -60,8 +68,18 @@ class Window:
         self._pick("Control+p", str(path))
         tab = self.page.locator(".editor-group-container.active .tab.active", has_text=path.name)
         tab.wait_for()
-        self.page.locator(".editor-group-container.active .monaco-editor .view-line").first.wait_for()
+        self.page.locator(f"{_EDITOR} .view-line").first.wait_for()
         self.go_to(1, 1)
+
+    def begin(self, sample: EditorSample) -> None:
+        """Write a sample, open it with nothing else open, and put the cursor where the typing begins."""
+        while self.page.locator(".tabs-container .tab").count():
+            self.command("View: Revert and Close Editor")
+        self.world.write(sample.name, sample.content)
+        self._file = sample.name
+        self.open(sample.name)
+        self.go_to(sample.row + 1)
+        self.forget()
 
     def go_to(self, line: int, column: int | None = None) -> None:
         """Put the cursor at a place, both counted from 1; by default at the line's end."""
@@ -121,15 +139,27 @@ class Window:
         self.wait(lambda: re.search(pattern, self.seen().status), f"the status {pattern!r}", seconds)
         return self.seen().status
 
+    def ghost_is_visible(self) -> bool:
+        """Whether the ghost text stands in the window, right of the cursor, and can be told from the typed text."""
+        node = self.page.locator(f"{_EDITOR} .view-line [class*='ghost-text']").first
+        cursor = self.page.locator(f"{_EDITOR} .cursors-layer .cursor").first
+        style = "node => [getComputedStyle(node).fontStyle, getComputedStyle(node).opacity]"
+        drawn, caret = node.bounding_box(), cursor.bounding_box()
+        if not drawn or not caret or not node.is_visible():
+            return False
+        in_window = drawn["x"] + drawn["width"] < SIZE[0] and drawn["y"] + drawn["height"] < SIZE[1]
+        return in_window and drawn["x"] >= caret["x"] - 2 and node.evaluate(style) != ["normal", "1"]
+
     def command(self, title: str) -> None:
         """Run a command by its title from the palette."""
         self._pick("F1", f">{title}")
 
-    def save(self) -> None:
-        """Save the file, and wait until it is saved."""
+    def saved(self) -> bytes:
+        """Save the file that was begun; what is on disk then."""
         self.press("Control+s")
         dirty = self.page.locator(".editor-group-container.active .tab.active.dirty")
         self.wait(lambda: dirty.count() == 0, "the file to be saved")
+        return self.world.read(self._file)
 
     def note(self, pattern: str, seconds: float = 30.0) -> str:
         """Wait for a notification; its text."""
