@@ -19,6 +19,8 @@ export function showStatus(session: Session, configuration: Configuration): vsco
       enabled: configuration.enabled,
       silentLanguage: silentLanguage(configuration),
     });
+    // For the walkthrough: its first step is done when there is a server.
+    void vscode.commands.executeCommand('setContext', 'pilotfish.running', session.server.kind === 'running');
     item.text = `$(${drawn.icon}) ${drawn.text}`;
     item.tooltip = drawn.tooltip;
     item.backgroundColor = drawn.alarming

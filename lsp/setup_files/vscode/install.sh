@@ -1,5 +1,7 @@
-# Pilotfish for VS Code is an extension. In a terminal, in a clone of Pilotfish's repository:
+
+# Pilotfish for VS Code is an extension. In a clone of Pilotfish's repository:
 make vsix
 code --install-extension pilotfish.vsix
-# It finds the language server on PATH, in ~/.local/share/pilotfish, or where "pilotfish.server.path" says:
+# It finds the language server on PATH, in ~/.local/bin or in ~/.local/share/pilotfish. Anywhere else, say where in VS
+# Code's settings.json:
 #   "pilotfish.server.path": $command
