@@ -53,10 +53,10 @@ function M.ask(kind, handler)
   end
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local line = vim.api.nvim_get_current_line()
-  local params = vim.lsp.util.make_position_params(0, server.offset_encoding)
-  ---@cast params table
-  params.context = { triggerKind = kind }
-  local over, id = false, nil
+  local params =
+    vim.tbl_extend('error', columns.here(server.offset_encoding), { context = { triggerKind = kind } })
+  local over = false
+  local id ---@type integer?
   id = client.request(server, METHOD, params, function(err, result)
     if not over then
       over = true

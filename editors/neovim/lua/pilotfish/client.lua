@@ -3,6 +3,7 @@ local M = {}
 
 M.NAME = 'pilotfish'
 local HAS_METHODS = vim.fn.has('nvim-0.11') == 1
+local PATIENCE = 5000 -- milliseconds that a server may take to start
 
 --- The client of a buffer that is ready for requests.
 ---@param buffer? integer the current one when left out
@@ -20,17 +21,38 @@ function M.all()
   return vim.lsp.get_clients({ name = M.NAME })
 end
 
---- The buffer's client, or any; tells the user when there is none.
----@return vim.lsp.Client?
-function M.any()
-  local client = M.of() or M.all()[1]
-  if not client then
-    vim.notify(
-      'Pilotfish: no language server runs; it starts with the first file of a known type',
-      vim.log.levels.WARN
-    )
+--- Do something with the buffer's client, or any; one that is starting is waited for. Where there is none the user is
+--- told.
+---@param action fun(client: vim.lsp.Client)
+function M.with(action)
+  local ready = M.of() or M.all()[1]
+  if ready then
+    return action(ready)
   end
-  return client
+  local timer = assert(vim.uv.new_timer())
+  local waiting = vim.api.nvim_create_autocmd('LspAttach', {
+    callback = function(event)
+      local client = vim.lsp.get_client_by_id(event.data.client_id)
+      if client and client.name == M.NAME then
+        timer:close()
+        action(client)
+        return true
+      end
+    end,
+  })
+  local patience = (vim.bo.filetype == '' or vim.bo.buftype ~= '') and 0 or PATIENCE
+  timer:start(
+    patience,
+    0,
+    vim.schedule_wrap(function()
+      timer:close()
+      vim.api.nvim_del_autocmd(waiting)
+      vim.notify(
+        'Pilotfish: no language server runs; it starts with the first file of a known type',
+        vim.log.levels.WARN
+      )
+    end)
+  )
 end
 
 ---@param client vim.lsp.Client
@@ -93,9 +115,22 @@ function M.execute(client, command, arguments, done)
   )
 end
 
+--- Settings as they are sent. An empty table would go out as a list, and says nothing.
+---@param settings table<string, any>
+---@return table
+function M.settings(settings)
+  local told = {}
+  for name, value in pairs(settings) do
+    if type(value) ~= 'table' or next(value) ~= nil then
+      told[name] = value
+    end
+  end
+  return next(told) and { pilotfish = told } or {}
+end
+
 --- What Neovim's client is told of the server.
 ---@param config pilotfish.Config
----@param cmd string[]
+---@param cmd string[]|function
 ---@return vim.lsp.ClientConfig
 function M.configuration(config, cmd)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
@@ -109,7 +144,7 @@ function M.configuration(config, cmd)
     filetypes = config.filetypes,
     root_markers = config.root_markers,
     capabilities = capabilities,
-    settings = { pilotfish = config.settings },
+    settings = M.settings(config.settings),
     handlers = vim.tbl_extend(
       'error',
       require('pilotfish.messages').handlers(),

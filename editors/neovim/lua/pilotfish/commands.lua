@@ -8,42 +8,44 @@ local M = {}
 ---@param command string
 local function backend(command)
   return function()
-    local server = client.any()
-    if server then
+    client.with(function(server)
       client.execute(server, 'pilotfish.backend.' .. command)
-    end
+    end)
   end
 end
 
 local function status()
-  local server = client.any()
-  if not server then
-    return
-  end
-  client.execute(server, 'pilotfish.backend.status', nil, function(told)
-    local chunks =
-      { { ('Pilotfish: %s (%s backend)'):format(require('pilotfish.status').words(told), told.backend) } }
-    if messages.last then
-      chunks[2] = { '\n' .. messages.last }
-    end
-    vim.api.nvim_echo(chunks, false, {})
+  client.with(function(server)
+    client.execute(server, 'pilotfish.backend.status', nil, function(told)
+      local words = require('pilotfish.status').words(told)
+      local chunks = { { ('Pilotfish: %s (%s backend)'):format(words, told.backend) } }
+      if messages.last then
+        chunks[2] = { '\n' .. messages.last }
+      end
+      vim.api.nvim_echo(chunks, false, {})
+    end)
   end)
+end
+
+---@param path string
+local function open(path)
+  if vim.uv.fs_stat(path) then
+    vim.cmd.split({ vim.fn.fnameescape(path), mods = { keepalt = true } })
+    vim.bo.modifiable, vim.bo.autoread, vim.bo.swapfile = false, true, false
+    vim.cmd('normal! G')
+  else
+    vim.notify('Pilotfish: the local backend has not logged anything yet', vim.log.levels.INFO)
+  end
 end
 
 --- Show the local backend's log. The language server answers with its path, and tells it as well.
 local function log()
-  local server = client.any()
-  if not server then
-    return
-  end
-  client.execute(server, 'pilotfish.backend.logs', nil, function(told)
-    if told.path ~= '' and vim.uv.fs_stat(told.path) then
-      vim.cmd.split({ vim.fn.fnameescape(told.path), mods = { keepalt = true } })
-      vim.bo.modifiable, vim.bo.autoread, vim.bo.swapfile = false, true, false
-      vim.cmd('normal! G')
-    elseif told.path ~= '' then
-      vim.notify('Pilotfish: the local backend has not logged anything yet', vim.log.levels.INFO)
-    end
+  client.with(function(server)
+    client.execute(server, 'pilotfish.backend.logs', nil, function(told)
+      if told.path ~= '' then
+        open(told.path)
+      end
+    end)
   end)
 end
 

@@ -10,7 +10,7 @@ local M = {}
 ---@field dismiss? string|false
 
 ---@class pilotfish.Options
----@field cmd? string[]
+---@field cmd? string[]|fun(dispatchers: vim.lsp.rpc.Dispatchers): vim.lsp.rpc.PublicClient
 ---@field filetypes? string[]
 ---@field root_markers? string[]
 ---@field settings? table<string, any>
@@ -27,7 +27,8 @@ local M = {}
 
 ---@type pilotfish.Config
 M.defaults = {
-  -- The language server and its arguments. nil: `pilotfish` on PATH, else in ~/.local/share/pilotfish/bin.
+  -- The language server and its arguments, or a function that connects to one, as vim.lsp.rpc.connect() returns.
+  -- nil: `pilotfish` on PATH, else in ~/.local/share/pilotfish/bin.
   cmd = nil,
 
   -- The filetypes to suggest in. nil: all. The language server has `languages.disabled` for the opposite.
@@ -94,9 +95,9 @@ end
 ---@type table<string, { [1]: string, [2]: fun(value: any): boolean }>
 local KINDS = {
   cmd = {
-    'a list of texts, the program first',
+    'a list of texts, the program first, or a function',
     function(value)
-      return is_texts(value) and #value > 0
+      return type(value) == 'function' or (is_texts(value) and #value > 0)
     end,
   },
   filetypes = { 'a list of filetypes', is_texts },

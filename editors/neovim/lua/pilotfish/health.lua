@@ -22,6 +22,10 @@ local function check_program(config)
     health.error(problem)
     return
   end
+  if type(cmd) == 'function' then
+    health.ok('reached by a function of yours')
+    return
+  end
   local started, run = pcall(vim.system, { cmd[1], '--version' }, { text = true, cwd = vim.uv.os_homedir() })
   local done = started and run:wait(PATIENCE)
   if done and done.code == 0 then

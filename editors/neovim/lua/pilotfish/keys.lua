@@ -1,31 +1,9 @@
 --- The keys of insert mode.
 local M = {}
 
---- What can be mapped, and what it calls. `<Plug>(pilotfish-accept)` and so on are there whatever is set.
----@type table<string, fun()>
-local ACTIONS = {
-  accept = function()
-    require('pilotfish').accept()
-  end,
-  accept_word = function()
-    require('pilotfish').accept_word()
-  end,
-  accept_line = function()
-    require('pilotfish').accept_line()
-  end,
-  next = function()
-    require('pilotfish').next()
-  end,
-  previous = function()
-    require('pilotfish').previous()
-  end,
-  dismiss = function()
-    require('pilotfish').dismiss()
-  end,
-}
-
---- Those that also make sense where nothing is shown: they ask.
-local ASKING = { next = true, previous = true }
+--- What can be mapped; `<Plug>(pilotfish-accept)` and so on are there whatever is set. All but the last two return
+--- whether there was something to do.
+local ACTIONS = { 'accept', 'accept_word', 'accept_line', 'dismiss', 'next', 'previous' }
 
 local DESCRIPTION = 'Pilotfish: '
 
@@ -51,12 +29,14 @@ end
 ---@return string keys what does the same as the key did
 local function keep(key, mapping)
   local kept = ('<Plug>(pilotfish-else-%s)'):format((key:gsub('[<>]', '')))
-  mapping.lhs, mapping.lhsraw, mapping.lhsrawalt = kept, nil, nil
+  mapping.lhs, mapping.lhsrawalt = kept, nil
+  mapping.lhsraw = vim.api.nvim_replace_termcodes(kept, true, true, true)
   vim.fn.mapset('i', false, mapping)
   return kept
 end
 
---- Map a key to an action where there is a suggestion, and to what it did before elsewhere.
+--- Map a key to an action, and where there is no suggestion to what it did before. No `expr` mapping: those are
+--- evaluated ahead of the keys that were typed before them, when the suggestion may still be there.
 ---@param key string
 ---@param action string
 local function map(key, action)
@@ -64,18 +44,21 @@ local function map(key, action)
   if before and before.desc == DESCRIPTION .. action then
     return -- setup() was called before
   end
-  local otherwise = before and keep(key, before) or key
+  local otherwise = vim.api.nvim_replace_termcodes(before and keep(key, before) or key, true, true, true)
   vim.keymap.set('i', key, function()
-    local ours = ASKING[action] or require('pilotfish').visible()
-    return ours and plug(action) or otherwise
-  end, { expr = true, remap = true, silent = true, replace_keycodes = true, desc = DESCRIPTION .. action })
+    if require('pilotfish')[action]() == false then
+      vim.api.nvim_feedkeys(otherwise, before and 'im' or 'in', false)
+    end
+  end, { silent = true, desc = DESCRIPTION .. action })
 end
 
 --- Map the keys that are set.
 ---@param config pilotfish.Config
 function M.map(config)
-  for action, call in pairs(ACTIONS) do
-    vim.keymap.set('i', plug(action), call, { silent = true, desc = DESCRIPTION .. action })
+  for _, action in ipairs(ACTIONS) do
+    vim.keymap.set('i', plug(action), function()
+      require('pilotfish')[action]()
+    end, { silent = true, desc = DESCRIPTION .. action })
     local key = config.keys[action]
     if key then
       map(key, action)

@@ -89,8 +89,8 @@ local function draw()
   ghost.draw(shown.buffer, shown.place, assert(rest), held.items[held.index].over, shown.count)
 end
 
---- Follow a key before the screen is drawn. Called in the middle of a change, where marks still stand as before it: what
---- is drawn in their place moves along with them.
+--- Follow a key before the screen is drawn. Called in the middle of a change, where marks still stand as before it:
+--- what is drawn in their place moves along with them.
 local function changed(_, buffer, _, row, column, _, old_rows, old_columns, _, new_rows, new_columns)
   local held, place = shown.suggestion, shown.place
   if not watched[buffer] then
@@ -273,7 +273,14 @@ function M.begin(settings)
   local function on(events, callback)
     api.nvim_create_autocmd(events, { group = group, callback = callback })
   end
-  on({ 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone' }, function()
+  -- The mode changes only after its event.
+  on(
+    { 'InsertEnter' },
+    vim.schedule_wrap(function()
+      M.update()
+    end)
+  )
+  on({ 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone' }, function()
     M.update()
   end)
   on({ 'CompleteChanged' }, function()

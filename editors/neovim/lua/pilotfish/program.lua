@@ -32,9 +32,12 @@ end
 
 --- The language server's program and arguments, or nil and what is wrong.
 ---@param config pilotfish.Config
----@return string[]? cmd
+---@return string[]|function|nil cmd
 ---@return string? problem
 function M.command(config)
+  if type(config.cmd) == 'function' then
+    return config.cmd
+  end
   local beside = vim.fn.expand(INSTALLED .. '/pilotfish')
   local cmd = config.cmd and vim.deepcopy(config.cmd) or { M.on_path('pilotfish') or beside }
   cmd[1] = vim.fn.expand(cmd[1])
@@ -55,7 +58,7 @@ end
 ---@return string?
 function M.backend(config)
   local cmd = M.command(config)
-  local path = cmd and vim.fs.dirname(cmd[1]) .. '/pilotfish-backend'
+  local path = type(cmd) == 'table' and vim.fs.dirname(cmd[1]) .. '/pilotfish-backend'
   return path and vim.fn.executable(path) == 1 and path or nil
 end
 

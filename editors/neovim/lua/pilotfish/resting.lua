@@ -1,6 +1,7 @@
 --- Tells the language server where the cursor came to rest, so that the first key there does not wait for the model to
 --- read what stands before it.
 local client = require('pilotfish.client')
+local columns = require('pilotfish.columns')
 
 local M = {}
 
@@ -17,7 +18,7 @@ local function tell()
   if not server or vim.api.nvim_get_mode().mode ~= 'n' then
     return
   end
-  local params = vim.lsp.util.make_position_params(0, server.offset_encoding)
+  local params = columns.here(server.offset_encoding)
   local place = vim.inspect(params)
   if place ~= told then
     told = place

@@ -55,7 +55,10 @@ end
 ---@return string
 local function progress_words(value, title)
   local percentage = value.percentage and (' %d %%'):format(value.percentage) or ''
-  local message = value.message and value.message ~= '' and ', ' .. value.message or ''
+  local message = value.message
+      and not vim.tbl_contains({ '', title }, value.message)
+      and ', ' .. value.message
+    or ''
   return title .. percentage .. message
 end
 
@@ -78,7 +81,7 @@ function M.handlers(config)
         return
       end
       local value, token = params.value, params.token
-      titles[token] = value.title or titles[token] or ''
+      titles[token] = value.title and value.title:gsub('^Pilotfish: ', '') or titles[token] or ''
       doing[id] = value.kind ~= 'end' and progress_words(value, titles[token]) or nil
       if doing[id] then
         mention(doing[id])
