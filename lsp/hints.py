@@ -101,9 +101,10 @@ class Hints:
             return None
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Hint | None] = loop.create_future()
-        for old in place.waiting:
-            loop.call_later(CLEARED, _resolve, old, None)
-        place.waiting = [*(old for old in place.waiting if not old.done()), answer]
+        owed = [old for old in place.waiting if not old.done()]
+        if owed:
+            loop.call_later(CLEARED, self._clear, place, place.edits, owed)
+        place.waiting = [*owed, answer]
         task = asyncio.create_task(self._drive(uri, place, lines, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -117,6 +118,12 @@ class Hints:
     def forget(self) -> None:
         """Let no hint be accepted that stands now."""
         self._shown = None
+
+    def _clear(self, place: _Place, edits: int, owed: "list[asyncio.Future[Hint | None]]") -> None:
+        """Take a wrong hint from the screen by answers that are owed, unless a key came since or is to be expected."""
+        if place.edits == edits and not until_quiet(place.rhythm, self._clock()):
+            for answer in owed:
+                _resolve(answer, None)
 
     def _covered(self, place: _Place, lines: Lines) -> bool:
         """Whether an entry of the menu is previewed where the hint is.

@@ -163,6 +163,20 @@ async def test_a_hint_that_went_wrong_is_cleared_while_the_next_is_thought_of() 
     assert await new is not None
 
 
+async def test_an_answer_that_is_owed_waits_again_after_another_key() -> None:
+    """Given after a key, and before the request that the key brings, it would keep that request from being made."""
+    place = Place()
+    old = await place.ask()
+    place.type("b", 8)
+    await place.ask()
+    place.type("c", 9)
+    await asyncio.sleep(0.3)
+    assert not old.done()
+    new = await place.ask()
+    place.suggestions[10].set_result(Suggestion("right"))
+    assert await new == await old == Hint(URI, Cursor(0, 10), Suggestion("right"))
+
+
 async def test_half_a_line_waits_for_its_rest() -> None:
     """Nothing asks for the rest once the half is on the screen."""
     place = Place()
