@@ -29,6 +29,7 @@ from pilotfish.lsp.place import Place, Query, between, place_of
 from pilotfish.lsp.plan import Plan, after_accepting, plan_call
 from pilotfish.lsp.settings import CompletionSettings
 from pilotfish.lsp.typing_rhythm import Rhythm
+from pilotfish.lsp.unfinished import Unfinished
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class Completer:
         on_recut: Callable[[Link, context.Prompt], None] | None = None,
         cache: CompletionCache | None = None,
         activity: Activity | None = None,
+        on_more: Callable[[Query], None] | None = None,
     ) -> None:
         self._source = source
         self._settings = settings
@@ -120,6 +122,7 @@ class Completer:
         self._on_recut = on_recut
         self._cache = cache or CompletionCache()
         self._activity = activity or Activity(lambda _state: None)
+        self._unfinished = Unfinished(on_more)
         self._sessions: dict[str, _Session] = {}
         self._running: list[Call] = []
         self._last_start = -1e9
@@ -137,6 +140,7 @@ class Completer:
                 session.anchor, first_line=edit.first_line, last_line=edit.last_line, new_lines=edit.new_lines
             )
         self._judge_shown(session, edit)
+        self._unfinished.outdated(uri)
         for call in [call for call in self._running if call.place.uri == uri]:
             if not call.observe(edit):
                 call.close()
@@ -182,6 +186,7 @@ class Completer:
         if pending is None or pending.answer.done() or pending.query.key != query.key:
             if pending is not None:
                 pending.resolve(None)
+            self._unfinished.outdated(query.uri)
             place = place_of(query)
             known = self._remembered(session, query, place)
             if known is not None:
@@ -348,6 +353,7 @@ class Completer:
                 now = self._clock()
                 due = pending.due(call, session.rhythm, now) - now
                 if suggestion is not None and due <= 0:
+                    self._unfinished.shown(query, place, typed, suggestion, call)
                     return suggestion, True
                 try:
                     async with asyncio.timeout(due if suggestion is not None else None):
@@ -367,6 +373,7 @@ class Completer:
         if suggestion is not None:
             place = call.place
             self._cache.put(place.uri, place.before, place.after, suggestion, now=self._clock())
+        self._unfinished.ended(call)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s", json.dumps(call.report()))
 

@@ -21,6 +21,8 @@ class Handshake:
         """The workspace's folder."""
         self.client = ""
         """The client's name in lower case."""
+        self.hears_of_more = False
+        """Whether the client understands ``pilotfish/more``."""
         self._inline_offered = False
 
     def initialize(self, params: types.InitializeParams) -> None:
@@ -28,6 +30,7 @@ class Handshake:
         self.client = (params.client_info.name if params.client_info else "").lower()
         capabilities = params.capabilities.text_document
         self._inline_offered = capabilities is not None and capabilities.inline_completion is not None
+        self.hears_of_more = _announces(params.capabilities.experimental, "pilotfishMore")
         root = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
         self.root = file_of(root) if root else None
         self.configuration.initialize(self.root, params.initialization_options)
@@ -52,3 +55,9 @@ def file_of(uri: str) -> Path | None:
         return None
     name = to_fs_path("file" + uri[len(scheme) :].split("#", 1)[0])
     return Path(name) if name else None
+
+
+def _announces(experimental: object, name: str) -> bool:
+    """Whether a client lists a capability of ours among the experimental ones."""
+    known = experimental.get(name) if isinstance(experimental, Mapping) else getattr(experimental, name, None)
+    return known is True

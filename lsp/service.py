@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,13 @@ class Service:
             on_recut=self._warm_recut,
             cache=cache,
             activity=activity,
+            on_more=self._more if handshake.hears_of_more else None,
         )
         self._alternatives = Alternatives(self._completer, self._connection, cache, activity)
         self._warmer = Warmer()
         self._excluded: dict[str, str | None] = {}
         self._inline_seen = False
+        self._told_of_more: dict[str, tuple[int | None, Cursor]] = {}
         self._hints = Hints(self._suggestion_at)
 
     @property
@@ -162,6 +165,7 @@ class Service:
         self._alternatives.outdated(uri)
         self._completer.closed(uri)
         self._excluded.pop(uri, None)
+        self._told_of_more.pop(uri, None)
         self._hints.closed(uri)
 
     def notebook_changed(self, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -232,6 +236,8 @@ class Service:
         self._inline_seen = True
         automatic = params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked
         query = self._query(params.text_document.uri, params.position, automatic=automatic)
+        if query is not None and self._told_of_more.pop(query.uri, None) == (query.version, query.cursor):
+            query = replace(query, automatic=True)  # we asked for it, not the user
         return types.InlineCompletionList(edits.inline_items(await self._offers(query)))
 
     async def menu(self, params: types.CompletionParams) -> types.CompletionList:
@@ -356,6 +362,13 @@ class Service:
         self._warmer.forget()
         for uri in self._server.workspace.text_documents:
             self._warm_document(uri, link)
+
+    def _more(self, query: Query) -> None:
+        """There is more than the half line that a query was answered with."""
+        document = self._document(query.uri)
+        if document is not None and document.version == query.version:
+            self._told_of_more[query.uri] = (query.version, query.cursor)
+            self._tell.more(query.uri, query.version, document.buffer.position(query.cursor))
 
     def _warm_document(self, uri: str, link: Link) -> None:
         query = self._query(uri, types.Position(0, 0), automatic=True)

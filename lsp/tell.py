@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATUS = "pilotfish/status"
+MORE = "pilotfish/more"
 ANSWER_SECONDS = 10.0
 """How long a client may take to answer what no person has to decide."""
 
@@ -104,6 +105,13 @@ class Tell:
         if body != self._last:
             self._last = body
             self._server.protocol.notify(STATUS, body)
+
+    def more(self, uri: str, version: int | None, position: tuple[int, int]) -> None:
+        """Tell that the last answer for a place was half a line, and that asking again gives all of it."""
+        line, character = position
+        place = {"line": line, "character": character}
+        document = {"uri": uri, "version": version}
+        self._server.protocol.notify(MORE, {"textDocument": document, "position": place})
 
     @property
     def last_status(self) -> dict[str, Any]:
