@@ -29,14 +29,15 @@ if [ "$(cat "$dir/installed" 2>/dev/null)" != "$wanted" ]; then
 #!/bin/sh
 export EMACSLOADPATH="$share/site-lisp:$lisp"
 export EMACSDATA="$share/$version/etc" EMACSDOC="$share/$version/etc" EMACSPATH="$programs"
+# Native compilation would want a compiler, and take the machine's time while a test runs.
+export EMACS_INHIBIT_AUTOMATIC_NATIVE_COMPILATION=yes
 export TERMINFO_DIRS=/etc/terminfo:/lib/terminfo:/usr/share/terminfo
 exec "$dir/root/usr/bin/emacs-nox" --dump-file="$dump" "\$@"
 END
     chmod +x "$dir/bin/emacs"
-    # Native compilation would want a compiler, and write into the user's folder while a test runs.
     cat >"$share/site-lisp/site-start.el" <<'END'
 ;;; -*- lexical-binding: t -*-
-(setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil)
+(setq native-comp-enable-subr-trampolines nil)
 END
     # What the packages' own scripts would do: the Lisp packages compiled, where Emacs looks for installed ones.
     rm -rf "$share/site-lisp/elpa"

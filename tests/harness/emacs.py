@@ -90,8 +90,7 @@ class Emacs:
 
         The file that was open is closed without being saved, so that it can be written anew by a test.
         """
-        if self.state().prompt:
-            self.quit_key()
+        self.quit_key()
         self.terminal.press("M-~", "C-x", "k", "Enter")
         self.terminal.press("C-x", "C-f", "C-a", "C-k")
         self.terminal.type(f"{file}\n")
@@ -101,11 +100,10 @@ class Emacs:
         """Wait until Pilotfish has a file that is being opened; lsp-mode asks once what project it is of."""
 
         def ready() -> bool:
-            if self.terminal.find("Select action:"):
+            # Earlier questions are still to be seen while the list of messages is shown.
+            if QUESTION in self.terminal.lines() and file.parent not in self._imported:
+                self._imported.add(file.parent)
                 self.terminal.press("i")
-                self.world.wait(
-                    lambda: not self.terminal.find("Select action:"), "the project to be imported"
-                )
             state = self.state()
             return state.file == str(file) and state.enabled
 
@@ -129,9 +127,15 @@ class Emacs:
         self.world.wait(lambda: self.state().before.count("\n") == line - 1, f"Emacs to be in line {line}")
 
     def quit_key(self) -> None:
-        """Press C-g, and wait until nothing is asked or suggested; keys that follow it too soon would be lost."""
-        self.terminal.press("C-g")
-        self.world.wait(lambda: not self.state().prompt and not self.state().ghost, "Emacs to have taken C-g")
+        """Press C-g, if something is asked or suggested, until that is gone; keys too soon behind it would be lost."""
+
+        def busy() -> bool:
+            state = self.state()
+            return state.prompt or bool(state.ghost)
+
+        if busy():
+            self.terminal.press("C-g")
+            self.world.wait(lambda: not busy(), "Emacs to have taken C-g")
 
     def command(self, name: str) -> None:
         """Call a command by its name."""
