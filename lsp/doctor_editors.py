@@ -34,21 +34,41 @@ EDITORS = (
     Editor(
         "Neovim",
         ("nvim",),
-        "ghost text: vim.lsp.enable('pilotfish') and vim.lsp.inline_completion.enable()",
-        ghost_text_since=(0, 12),
-        before="ghost text needs Neovim 0.12 or later; an older one shows suggestions in its completion menu",
+        "ghost text: pilotfish setup neovim prints the lines for init.lua",
+        ghost_text_since=(0, 10),
+        before="the plugin needs Neovim 0.10 or later",
+    ),
+    Editor(
+        "VS Code",
+        ("code", "codium"),
+        "ghost text: pilotfish setup vscode says how to install the extension",
+        ghost_text_since=(1, 100),
+        before="the extension needs VS Code 1.100 or later",
     ),
     Editor(
         "Helix",
         ("hx", "helix"),
-        "suggestions are in the completion menu; as ghost text: display-inlay-hints = true, and a key bound to "
-        ":lsp-workspace-command pilotfish.accept",
+        "a hint as ghost text, and the completion menu: pilotfish setup helix prints the lines for its two files",
     ),
     Editor(
-        "VS Code", ("code", "codium"), "ghost text: an extension that starts pilotfish as a language server"
+        "Emacs",
+        ("emacs",),
+        "ghost text: pilotfish setup emacs-lsp-mode or pilotfish setup emacs-eglot prints the lines for init.el",
+        ghost_text_since=(30,),
+        before="pilotfish setup emacs-lsp-mode prints the lines for init.el; with eglot ghost text needs Emacs 30",
     ),
-    Editor("Emacs", ("emacs",), "eglot shows suggestions in its completion menu; lsp-mode as ghost text too"),
-    Editor("Vim", ("vim",), "with ALE suggestions are in the completion menu, one line each"),
+    Editor(
+        "Vim",
+        ("vim",),
+        "suggestions of one line in the completion menu, with ALE: pilotfish setup vim prints the lines for vimrc",
+    ),
+    Editor(
+        "Kakoune",
+        ("kak",),
+        "suggestions in the completion menu, with kak-lsp: pilotfish setup kakoune prints the lines for kakrc",
+    ),
+    Editor("Sublime Text", ("subl",), "not tested; pilotfish setup sublime prints what to try"),
+    Editor("Zed", ("zed", "zeditor"), "not tested; pilotfish setup zed prints what to try"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from harness.environment import isolated
 from harness.local_backend import LocalBackends, local_backends
 from harness.processes import MockBackend, free_port
 from harness.programs import language_server
+from pilotfish.lsp import setup
 from pilotfish.lsp.doctor import examine
 from pilotfish.lsp.doctor_editors import EDITORS, check_editors, hint
 from pilotfish.lsp.findings import Finding, Verdict, as_text, note, ok, warning
@@ -345,16 +347,22 @@ async def test_editors_on_the_path_are_notes(tmp_path: Path, workspace: Path) ->
     (neovim, *_) = [finding async for finding in check_editors(environment, workspace=workspace)]
     assert neovim.verdict is Verdict.NOTE
     assert neovim.found.startswith("0.11.4 ")
-    assert "0.12" in neovim.advice
+    assert "pilotfish setup neovim" in neovim.advice
     assert (tmp_path / "bin" / "ran").exists()
     assert not (workspace / "ran").exists()
 
 
 def test_what_an_editor_needs_depends_on_its_version() -> None:
-    """Neovim has ghost text since 0.12; a version that is not known counts as new."""
+    """Our Neovim plugin needs 0.10; a version that is not known counts as new."""
     neovim = EDITORS[0]
-    assert hint(neovim, "0.11.9") == neovim.before
-    assert hint(neovim, "0.12.0") == hint(neovim, "") == neovim.needs
+    assert hint(neovim, "0.9.5") == neovim.before
+    assert hint(neovim, "0.10.0") == hint(neovim, "") == neovim.needs
+
+
+def test_hints_name_what_pilotfish_setup_knows() -> None:
+    """Every editor's hint has a command that exists, and every editor that can be set up is looked for."""
+    hints = " ".join(f"{editor.needs} {editor.before}" for editor in EDITORS)
+    assert set(re.findall(r"pilotfish setup ([a-z-]+)", hints)) == {editor.name for editor in setup.EDITORS}
 
 
 def test_the_report_reads_well_without_colours() -> None:
