@@ -14,7 +14,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from pilotfish.lsp import context, trigger
@@ -27,18 +27,11 @@ from pilotfish.lsp.documents import Cursor, Edit
 from pilotfish.lsp.filters import Suggestion
 from pilotfish.lsp.place import Place, Query, between, place_of
 from pilotfish.lsp.plan import Plan, after_accepting, plan_call
+from pilotfish.lsp.sessions import Pending, Session
 from pilotfish.lsp.settings import CompletionSettings
-from pilotfish.lsp.typing_rhythm import Rhythm
 from pilotfish.lsp.unfinished import Unfinished
 
 log = logging.getLogger(__name__)
-
-AT_REST = 0.7
-"""Seconds after a request until an unfinished line is shown as it is, when the user is not in a burst of typing."""
-
-
-STREAMED = 0.25
-"""Seconds that a line gets in any case from its first token to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +59,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass(eq=False, slots=True)
-class _Pending:
-    """A request that waits for its answer, with all that wait for the same."""
-
-    query: Query
-    answer: "asyncio.Future[Suggestion | None]"
-    asked: float
-    waiters: int = 0
-    task: "asyncio.Task[None] | None" = None
-    call: Call | None = None
-
-    def due(self, call: Call, rhythm: Rhythm, now: float) -> float:
-        """When a line that is not complete yet is shown as it is."""
-        at_rest = max(self.asked + AT_REST, (call.first or now) + STREAMED)
-        return rhythm.due(now, at_rest=at_rest) if self.query.automatic else at_rest
-
-    def resolve(self, suggestion: Suggestion | None) -> None:
-        if not self.answer.done():
-            self.answer.set_result(suggestion)
-        if self.task is not None:
-            self.task.cancel()
-
-
-@dataclass(eq=False, slots=True)
-class _Session:
-    """What is known of an open document between two requests."""
-
-    anchor: int | None = None
-    rhythm: Rhythm = field(default_factory=Rhythm)
-    last_edit: Edit | None = None
-    pending: _Pending | None = None
-    call: Call | None = None
-    """The newest call, running or finished: what is typed next may continue its text."""
-    shown: tuple[Cursor, str] | None = None
-
-
 class Completer:
     """Answers queries for all open documents of one client. Lives on one event loop."""
 
@@ -123,7 +80,7 @@ class Completer:
         self._cache = cache or CompletionCache()
         self._activity = activity or Activity(lambda _state: None)
         self._unfinished = Unfinished(on_more)
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._running: list[Call] = []
         self._last_start = -1e9
         self._typed_over = 0
@@ -192,7 +149,7 @@ class Completer:
             if known is not None:
                 session.shown = (query.cursor, known.text)
                 return known
-            pending = _Pending(query, asyncio.get_running_loop().create_future(), self._clock())
+            pending = Pending(query, asyncio.get_running_loop().create_future(), self._clock())
             session.pending = pending
             pending.task = asyncio.create_task(self._drive(session, pending, place))
         pending.waiters += 1
@@ -217,7 +174,7 @@ class Completer:
         """What a call at this place would ask for."""
         return self._plan(self._session(query.uri), query, link)
 
-    def _remembered(self, session: _Session, query: Query, place: Place) -> Suggestion | None:
+    def _remembered(self, session: Session, query: Query, place: Place) -> Suggestion | None:
         known = self._recall(place, 0)
         call = session.call
         if known is None and call is not None and call.whole:
@@ -232,7 +189,7 @@ class Completer:
     def _recall(self, place: Place, rank: int) -> Suggestion | None:
         return self._cache.get(place.uri, place.before, place.after, now=self._clock(), rank=rank)
 
-    async def _drive(self, session: _Session, pending: _Pending, place: Place) -> None:
+    async def _drive(self, session: Session, pending: Pending, place: Place) -> None:
         suggestion = None
         try:
             suggestion = await self._answer(session, pending, place)
@@ -245,7 +202,7 @@ class Completer:
             if not pending.answer.done():
                 pending.answer.set_result(suggestion)
 
-    async def _answer(self, session: _Session, pending: _Pending, place: Place) -> Suggestion | None:
+    async def _answer(self, session: Session, pending: Pending, place: Place) -> Suggestion | None:
         query = pending.query
         asked = False
         while True:
@@ -270,7 +227,7 @@ class Completer:
                     return call
         return None
 
-    async def _ask(self, session: _Session, query: Query, place: Place) -> Call | None:
+    async def _ask(self, session: Session, query: Query, place: Place) -> Call | None:
         """Start a call, when it is worth one and once the spacing of calls allows it."""
         settings = self._settings()
         edit = session.last_edit
@@ -295,7 +252,7 @@ class Completer:
                 await asyncio.sleep(wait)
         return self._start(session, query, link)
 
-    def _start(self, session: _Session, query: Query, link: Link) -> Call:
+    def _start(self, session: Session, query: Query, link: Link) -> Call:
         limit = 2 if link.model.device == "gpu" else 1
         for old in self._running[: max(0, len(self._running) - limit + 1)]:
             old.close()
@@ -307,7 +264,7 @@ class Completer:
             self._on_recut(link, plan.prompt)
         return session.call
 
-    def _plan(self, session: _Session, query: Query, link: Link, *, ahead: bool = False) -> Plan:
+    def _plan(self, session: Session, query: Query, link: Link, *, ahead: bool = False) -> Plan:
         return plan_call(
             query,
             anchor=session.anchor,
@@ -324,7 +281,7 @@ class Completer:
         call.start(lambda: link.backend.stream(plan.request, link.model), ended=self._ended)
         return call
 
-    def _look_ahead(self, session: _Session, query: Query, suggestion: Suggestion) -> None:
+    def _look_ahead(self, session: Session, query: Query, suggestion: Suggestion) -> None:
         """Ask what follows a suggestion that is shown, so that it is known once the suggestion is accepted."""
         wanted, link = self._settings().prefetch, self._source.link()
         if link is None or wanted == "never" or not all(call.done for call in self._running):
@@ -334,7 +291,7 @@ class Completer:
         self._call(self._plan(session, after_accepting(query, suggestion), link, ahead=True), link)
 
     async def _follow(
-        self, session: _Session, pending: _Pending, call: Call, place: Place
+        self, session: Session, pending: Pending, call: Call, place: Place
     ) -> tuple[Suggestion | None, bool]:
         """Wait until a call has something to show at this place; the second value is False when it disagrees."""
         query = pending.query
@@ -377,7 +334,7 @@ class Completer:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s", json.dumps(call.report()))
 
-    def _judge_shown(self, session: _Session, edit: Edit) -> None:
+    def _judge_shown(self, session: Session, edit: Edit) -> None:
         """Count suggestions that were typed over in a row: each makes the next call wait longer."""
         if session.shown is None:
             return
@@ -395,5 +352,5 @@ class Completer:
         else:
             self._typed_over += 1
 
-    def _session(self, uri: str) -> _Session:
-        return self._sessions.setdefault(uri, _Session())
+    def _session(self, uri: str) -> Session:
+        return self._sessions.setdefault(uri, Session())

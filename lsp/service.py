@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -16,16 +15,15 @@ from pilotfish.lsp.cache import CompletionCache
 from pilotfish.lsp.completer import Completer, Link
 from pilotfish.lsp.connection import Connection
 from pilotfish.lsp.documents import Cursor
-from pilotfish.lsp.exclusion import why_excluded
 from pilotfish.lsp.filters import Suggestion
-from pilotfish.lsp.handshake import Handshake, file_of
+from pilotfish.lsp.handshake import Handshake
 from pilotfish.lsp.hints import Hints, beginning, visible
 from pilotfish.lsp.launcher_errors import LauncherError
 from pilotfish.lsp.place import Query
+from pilotfish.lsp.queries import Queries
 from pilotfish.lsp.settings import Settings
 from pilotfish.lsp.tell import Tell, in_words
 from pilotfish.lsp.warm import Warmer
-from pilotfish.lsp.workspace import Document, Workspace
 
 if TYPE_CHECKING:
     from pilotfish.lsp.server import Server
@@ -36,8 +34,6 @@ SINGLE_LINE_CLIENTS = frozenset({"ale"})
 """Clients whose menu breaks on an entry of several lines."""
 SPOKEN_TO = frozenset({"helix", "kak-lsp"})
 """Clients that show neither notifications of ours nor a command's answer."""
-BINARY_LINES = 1000
-"""Lines in which a NUL shows that a document is no text."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$", re.ASCII)
 NO_ENTRIES = types.CompletionList(is_incomplete=True, items=[])
 
@@ -68,7 +64,7 @@ class Service:
         )
         self._alternatives = Alternatives(self._completer, self._connection, cache, activity)
         self._warmer = Warmer()
-        self._excluded: dict[str, str | None] = {}
+        self._queries = Queries(lambda: server.workspace, handshake)
         self._inline_seen = False
         self._told_of_more: dict[str, tuple[int | None, Cursor]] = {}
         self._hints = Hints(self._suggestion_at)
@@ -118,7 +114,7 @@ class Service:
         if self._settings == before:
             return
         self._apply_log_level()
-        self._excluded.clear()
+        self._queries.forget()
         self._reset()
         if self._settings.backend != before.backend or self._settings.completion.fim != before.completion.fim:
             await self._connection.reconnect()
@@ -152,7 +148,7 @@ class Service:
 
     def changed(self, uri: str) -> None:
         """Tell the completer what was edited."""
-        document = self._document(uri)
+        document = self._queries.document(uri)
         if document is None:
             return
         for edit in document.take_edits():
@@ -164,7 +160,7 @@ class Service:
         """Forget a document."""
         self._alternatives.outdated(uri)
         self._completer.closed(uri)
-        self._excluded.pop(uri, None)
+        self._queries.closed(uri)
         self._told_of_more.pop(uri, None)
         self._hints.closed(uri)
 
@@ -179,55 +175,8 @@ class Service:
             for gone in cells.structure.did_close or []:
                 self.closed(gone.uri)
 
-    def _document(self, uri: str) -> Document | None:
-        """An open document; pygls would otherwise read a file that nobody opened."""
-        workspace = self._server.workspace
-        return workspace.open_document(uri) if isinstance(workspace, Workspace) else None
-
     def _query(self, uri: str, position: types.Position, *, automatic: bool) -> Query | None:
-        """What is asked for, or None where nothing may be."""
-        document = self._document(uri)
-        if document is None or not self._enabled:
-            return None
-        if uri not in self._excluded:
-            self._excluded[uri] = self._why_excluded(document)
-            if self._excluded[uri]:
-                log.info("not completed in: %s", self._excluded[uri])
-        if self._excluded[uri]:
-            return None
-        return Query(
-            uri=uri,
-            version=document.version,
-            lines=document.buffer.lines,
-            cursor=document.buffer.cursor(position.line, position.character),
-            language=document.language_id or "",
-            path=self._header_path(uri),
-            characters=document.buffer.characters,
-            automatic=automatic,
-        )
-
-    def _why_excluded(self, document: Document) -> str | None:
-        if any("\0" in line for line in document.buffer.lines[:BINARY_LINES]):
-            return "it is binary"
-        path = file_of(document.uri)
-        resolved = str(path.resolve()) if path is not None else None
-        return why_excluded(
-            document.uri,
-            document.language_id or "",
-            resolved=resolved,
-            root=str(self._handshake.root) if self._handshake.root else None,
-            exclude=self._settings.exclude,
-            disabled=self._settings.languages.disabled,
-        )
-
-    def _header_path(self, uri: str) -> str:
-        """The path that the prompt names: relative to the workspace, with forward slashes."""
-        path = file_of(uri)
-        if path is None:
-            return PurePosixPath(uri.split(":", 1)[-1]).name
-        if self._handshake.root is not None and path.is_relative_to(self._handshake.root):
-            return path.relative_to(self._handshake.root).as_posix()
-        return path.name
+        return self._queries.query(uri, position, automatic=automatic) if self._enabled else None
 
     # -- completion ----------------------------------------------------------------------------------------------
 
@@ -263,7 +212,7 @@ class Service:
         """Answer ``textDocument/inlayHint`` with a hint where the last edit left the cursor, if it is in sight."""
         uri = params.text_document.uri
         hint = await self._hints.answer(uri, (params.range.start.line, params.range.end.line))
-        document = self._document(uri)
+        document = self._queries.document(uri)
         if hint is None or document is None:
             return []
         line = hint.cursor.line
@@ -276,7 +225,7 @@ class Service:
     async def accept(self, amount: str = "") -> bool:
         """Insert the suggestion that was shown as a hint, or its next ``word`` or ``line``, if it still fits."""
         hint = self._hints.shown
-        document = self._document(hint.uri) if hint is not None else None
+        document = self._queries.document(hint.uri) if hint is not None else None
         if hint is None or document is None:
             return False
         self._completer.accepted()
@@ -285,7 +234,7 @@ class Service:
 
     async def _suggestion_at(self, uri: str, cursor: Cursor) -> Suggestion | None:
         """What there is to suggest at a place that the client did not name."""
-        document = self._document(uri)
+        document = self._queries.document(uri)
         if document is None:
             return None
         query = self._query(uri, types.Position(*document.buffer.position(cursor)), automatic=True)
@@ -294,7 +243,7 @@ class Service:
     async def _offers(self, query: Query | None) -> list[edits.Offer]:
         """Have a query answered, for a document that has not moved on meanwhile."""
         suggestions = await self._alternatives.complete(query) if query is not None else []
-        document = self._document(query.uri) if query is not None else None
+        document = self._queries.document(query.uri) if query is not None else None
         if query is None or document is None or document.version != query.version:
             return []
         return [edits.offer(suggestion, document.buffer, query.cursor) for suggestion in suggestions]
@@ -365,7 +314,7 @@ class Service:
 
     def _more(self, query: Query) -> None:
         """There is more than the half line that a query was answered with."""
-        document = self._document(query.uri)
+        document = self._queries.document(query.uri)
         if document is not None and document.version == query.version:
             self._told_of_more[query.uri] = (query.version, query.cursor)
             self._tell.more(query.uri, query.version, document.buffer.position(query.cursor))
