@@ -21,6 +21,8 @@ QUIET: Mapping[str, Any] = {
     "extensions.ignoreRecommendations": True,
     "workbench.enableExperiments": False,
     "workbench.startupEditor": "none",
+    # Older versions ask in a dialog whether the folder is trusted; newer ones say in a banner that it is not.
+    "security.workspace.trust.startupPrompt": "never",
     "workbench.tips.enabled": False,
     "chat.disableAIFeatures": True,
     "git.enabled": False,
@@ -44,7 +46,7 @@ class CodeServer:
     """One profile of the editor. `install`, `start`, then open windows at `url`; use it in `with`.
 
     ``program`` is code-server's; ``settings`` go beside `QUIET` into the user's settings.json. Unless ``trusting`` is
-    false no folder is asked about.
+    false every folder is trusted.
     """
 
     def __init__(

@@ -179,9 +179,9 @@ class Window:
         self.command("Notifications: Clear All Notifications")
         self.wait(lambda: not self.seen().notes, "the notifications to go")
 
-    def quick_input(self) -> str:
-        """Title and message of the box for choices and inputs; "" when it is not there."""
-        box = self.page.locator(".quick-input-widget")
+    def quick_title(self) -> str:
+        """Title of the box for choices and inputs; "" when it is not there."""
+        box = self.page.locator(".quick-input-widget .quick-input-title")
         return box.inner_text() if box.count() and box.is_visible() else ""
 
     def choices(self) -> list[str]:
@@ -190,12 +190,15 @@ class Window:
 
     def answer(self, text: str) -> None:
         """Type into the box for choices and inputs, and press Enter."""
-        box = self.page.locator(
-            ".quick-input-widget input[type=text], .quick-input-widget input[type=password]"
-        )
-        box.first.fill(text)
-        self.page.wait_for_timeout(100)
+        box = self.page.locator(".quick-input-widget .quick-input-box input").first
+        box.fill(text)
+        self.wait(lambda: box.input_value() == text, "the answer to be taken")
         self.press("Enter")
+
+    def trust(self) -> None:
+        """Trust the folder, by the editor that the command opens."""
+        self.command("Workspaces: Manage Workspace Trust")
+        self.page.locator(".workspace-trust-editor .monaco-button", has_text=re.compile("^Trust$")).click()
 
     def close(self) -> None:
         """Close the window as its cross does."""
@@ -222,7 +225,8 @@ class Window:
             row = self.page.locator(".quick-input-widget .monaco-list-row.focused", has_text=Path(text).name)
         row.first.wait_for()
         self.press("Enter")
-        box.wait_for(state="hidden")
+        # Some commands ask something in the same box at once.
+        self.wait(lambda: not box.is_visible() or box.input_value() != text, "the box to take the choice")
 
 
 class Screen:
