@@ -91,6 +91,7 @@ def test_2_c_accept_several_lines(world: World) -> None:
     world.wait(lambda: window.row(BLOCK.row + 1), "the second line")
     window.terminal.press("M-a")
     world.wait(lambda: window.row(BLOCK.row + 2), "the rest")
+    world.wait(lambda: "…" not in window.terminal.text(), "an end of ghost text")
     window.normal()
     lines = [window.row(row) for row in range(BLOCK.row, BLOCK.row + 15)]
     block = "\n".join(lines[: lines.index("")])
