@@ -7,12 +7,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=$(cd "$1" && pwd)
 cd "$here/../.."
 failed=
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 try() { # NAME COMMAND …
     name=$1
     shift
-    if "$@"; then
+    if "$@" >"$said" 2>&1; then
         echo "check-editors: $name: good"
     else
+        cat "$said" >&2
         failed="$failed, $name"
     fi
 }

@@ -9,7 +9,8 @@ suite=$1 packages=$3 programs=${4:-}
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 name=$(basename "$dir")
-wanted="$suite | $packages | $programs | $(cksum <"$0")"
+# The folder as well: the programs hold its full path.
+wanted="$dir | $suite | $packages | $programs | $(cksum <"$0")"
 if [ "$(cat "$dir/overlay" 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi

@@ -17,6 +17,8 @@ sources() {
 }
 dependencies=$(cksum pyproject.toml scripts/editors/user.sh)
 wanted=$(sources | cksum)
+# An environment that was moved does not work any more.
+grep -qsF "$venv/bin" "$venv/bin/pip" || rm -rf "$venv"
 if [ "$(cat "$venv/wheel-of" 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
