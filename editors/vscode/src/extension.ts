@@ -38,7 +38,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerCommands(parts),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(`${SECTION}.server.path`)) {
-        void running.restart();
+        void running.stop().then(begin);
       } else if (event.affectsConfiguration(`${SECTION}.enable`)) {
         void begin().then(() => running.settingsChanged());
       } else if (event.affectsConfiguration(SECTION)) {

@@ -26,7 +26,8 @@ export async function connectTeam(parts: Parts): Promise<void> {
       await save(parts, entered.url, entered.key);
       return;
     }
-    if ((await withLogs(vscode.window.showErrorMessage, checked.message, AGAIN)) !== AGAIN) {
+    const message = `Not connected: ${checked.message}`;
+    if ((await withLogs(vscode.window.showErrorMessage, message, AGAIN)) !== AGAIN) {
       return;
     }
   }

@@ -11,20 +11,23 @@ import type { Parts } from './parts';
 const INSTALL = 'Install…';
 const SET_PATH = 'Set Path…';
 
-let offered = false;
+/** What was offered or told in this window. */
+const told = new Set<string>();
 
-/** Offer to install the server, once in a window; a wrong setting is told instead. */
+/** Offer to install the server, or tell that the setting is wrong; once in a window each. */
 export async function offerInstall(parts: Parts): Promise<void> {
   const found = parts.place.find();
-  if (found.kind === 'found' || offered) {
+  if (found.kind === 'found') {
     return;
   }
-  offered = true;
-  const message = found.reason ?? 'Pilotfish needs its language server, which was not found on this machine.';
-  const show =
-    found.reason === undefined ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
-  const choices = found.reason === undefined ? [INSTALL, SET_PATH, 'Not Now'] : [SET_PATH];
-  const chosen = await show(message, ...choices);
+  const wrong = found.reason;
+  const message = wrong ?? 'Pilotfish needs its language server, which was not found on this machine.';
+  if (told.has(message)) {
+    return;
+  }
+  told.add(message);
+  const show = wrong === undefined ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
+  const chosen = await show(message, ...(wrong === undefined ? [INSTALL, SET_PATH, 'Not Now'] : [SET_PATH]));
   if (chosen === INSTALL) {
     await install(parts);
   } else if (chosen === SET_PATH) {
