@@ -58,3 +58,16 @@ async def test_slow_calls_in_a_row_do_not_flicker(told: list[str]) -> None:
     watched.ended(5)
     watched.ended(5)
     await told_as(told, ["working", "ready"])
+
+
+async def test_one_of_two_that_ends_is_not_the_end(told: list[str]) -> None:
+    """While another call runs, the model is at work."""
+    watched = Activity(told.append)
+    watched.began(1)
+    watched.began(2)
+    await told_as(told, ["working"])
+    watched.ended(1)
+    await asyncio.sleep(0.25)
+    assert told == ["working"]
+    watched.ended(2)
+    await told_as(told, ["working", "ready"])
