@@ -20,6 +20,8 @@ QUIET: Mapping[str, Any] = {
     "extensions.autoCheckUpdates": False,
     "extensions.ignoreRecommendations": True,
     "workbench.enableExperiments": False,
+    # The browser draws the title itself, and has crashed on the dot of a file that is not saved.
+    "window.title": "${rootName}",
     "workbench.startupEditor": "none",
     # Older versions ask in a dialog whether the folder is trusted; newer ones say in a banner that it is not.
     "security.workspace.trust.startupPrompt": "never",

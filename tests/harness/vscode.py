@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from harness.code_server import CodeServer
 from harness.editor_samples import EditorSample
@@ -184,9 +184,9 @@ class Window:
         box = self.page.locator(".quick-input-widget .quick-input-title")
         return box.inner_text() if box.count() and box.is_visible() else ""
 
-    def choices(self) -> list[str]:
-        """The rows of an open quick pick."""
-        return self.page.locator(".quick-input-widget .monaco-list-row").all_inner_texts()
+    def choose(self, text: str) -> None:
+        """Wait for the first row of a quick pick with this text, and click it."""
+        self.page.locator(".quick-input-widget .monaco-list-row", has_text=text).first.click()
 
     def answer(self, text: str) -> None:
         """Type into the box for choices and inputs, and press Enter."""
@@ -232,42 +232,48 @@ class Window:
 class Screen:
     """A browser, and with each server a store of its own, in which the editor keeps what it remembers."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
         self._contexts: dict[str, BrowserContext] = {}
 
-    def window(self, server: CodeServer, *, size: tuple[int, int] = SIZE) -> Window:
+    def window(self, server: CodeServer) -> Window:
         """Open a window on the server's world; it is there when the editor is."""
-        context = self._contexts.get(server.url)
-        if not context:
-            context = self._browser.new_context(viewport={"width": size[0], "height": size[1]})
-            context.set_default_timeout(30_000)
-            context.add_init_script(path=_RECORDER)
-            self._contexts[server.url] = context
-        page = context.new_page()
+        page = self._context(server).new_page()
         page.goto(f"{server.url}/?folder={quote(str(server.world.project))}", wait_until="commit")
         page.locator(".monaco-workbench .statusbar-item").first.wait_for(timeout=60_000)
         return Window(page, server)
 
     def close(self) -> None:
         """Close all windows."""
-        for context in self._contexts.values():
-            context.close()
-        self._contexts.clear()
+        if self._browser:
+            self._browser.close()
+
+    def _context(self, server: CodeServer) -> BrowserContext:
+        if not self._browser or not self._browser.is_connected():
+            # A browser that has crashed costs one test, not all that follow.
+            self._contexts.clear()
+            self._browser = self._playwright.chromium.launch(
+                executable_path=tool("chromium"), args=list(_ARGUMENTS)
+            )
+        if server.url not in self._contexts:
+            context = self._browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
+            context.set_default_timeout(30_000)
+            context.add_init_script(path=_RECORDER)
+            self._contexts[server.url] = context
+        return self._contexts[server.url]
 
 
 @contextmanager
 def screen() -> Iterator[Screen]:
-    """Start a browser."""
+    """Have a browser when it is needed."""
     # Not for longer than a module: its event loop would be in the way of asynchronous tests.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tool("chromium"), args=list(_ARGUMENTS))
-        made = Screen(browser)
+        made = Screen(playwright)
         try:
             yield made
         finally:
             made.close()
-            browser.close()
 
 
 def _seen(raw: dict[str, Any]) -> Seen:
