@@ -146,6 +146,19 @@ def test_what_is_shown_stays_unless_there_is_more(nvim: NeovimChild) -> None:
     nvim.wait_ghost("c, and more")
 
 
+def test_asks_again_when_there_is_more(nvim: NeovimChild) -> None:
+    """The server tells that half a line has become a whole one; it is asked for and shown."""
+    nvim.open("\n")
+    nvim.suggest("half a")
+    nvim.keys("i")
+    nvim.wait_ghost("half a")
+    assert nvim.lua("return Mock.sent[1][2].capabilities.experimental.pilotfishMore") is True
+    nvim.suggest("half a line")
+    place = {"textDocument": {"uri": nvim.lua("return vim.uri_from_bufnr(0)")}}
+    nvim.lua("Mock.dispatchers.notification('pilotfish/more', ...)", place)
+    nvim.wait_ghost("half a line")
+
+
 def test_text_goes_around_what_it_replaces(nvim: NeovimChild) -> None:
     """Closers that a suggestion replaces stay where they are; nothing is there twice, drawn or inserted."""
     nvim.open("f()\n")
@@ -392,9 +405,10 @@ def test_status_line(nvim: NeovimChild) -> None:
 
 
 def test_long_message_does_not_stop_typing(nvim: NeovimChild) -> None:
-    """What the server says is cut to a line, so that no key is eaten; `:Pilotfish status` has all of it."""
+    """What the server says is cut to a line, so that no key is eaten; a window in the corner has all of it."""
     nvim.open("\n")
     nvim.keys("iab")
+    assert nvim.lua("return vim.v.echospace") < 90
     long = "first line\n" + "words " * 60 + "the end"
     nvim.lua("Mock.dispatchers.notification('window/showMessage', ...)", {"type": 2, "message": long})
     nvim.wait(lambda: "first line" in nvim.messages(), "the message")
@@ -402,6 +416,12 @@ def test_long_message_does_not_stop_typing(nvim: NeovimChild) -> None:
     assert nvim.lines() == ["abcd"]
     assert nvim.call("nvim_get_mode") == {"mode": "i", "blocking": False}
     assert nvim.lua("return require('pilotfish.messages').last") == long
+    assert max(map(len, nvim.messages().splitlines())) <= nvim.lua("return vim.v.echospace")
+    windows = nvim.lua(
+        "return vim.tbl_map(function(window) return vim.api.nvim_buf_get_lines("
+        "vim.api.nvim_win_get_buf(window), 0, -1, false) end, vim.api.nvim_list_wins())"
+    )
+    assert " ".join(" ".join(windows[1]).split()) == " ".join(f"Pilotfish: {long}".split())
 
 
 def test_question_waits_for_the_end_of_typing(nvim: NeovimChild) -> None:

@@ -55,7 +55,7 @@ function Mock.connect(dispatchers)
         elseif type(result) == 'function' then
           result = result(params)
         end
-        callback(nil, result)
+        callback(nil, result or nil) -- as Neovim's own client does, false included
       end
       if Mock.holding and method == 'textDocument/inlineCompletion' then
         Mock.held[#Mock.held + 1] = answer

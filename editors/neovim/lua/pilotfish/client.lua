@@ -136,6 +136,8 @@ function M.configuration(config, cmd)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   -- Neovim announces it from 0.12 on, where it has ghost text of its own.
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  capabilities.experimental =
+    vim.tbl_extend('force', capabilities.experimental or {}, { pilotfishMore = true })
   return {
     name = M.NAME,
     cmd = cmd,
@@ -148,7 +150,8 @@ function M.configuration(config, cmd)
     handlers = vim.tbl_extend(
       'error',
       require('pilotfish.messages').handlers(),
-      require('pilotfish.status').handlers(config)
+      require('pilotfish.status').handlers(config),
+      require('pilotfish.suggesting').handlers()
     ),
     on_init = function(client)
       require('pilotfish.switch').tell(client)

@@ -22,16 +22,33 @@ end
 
 --- Whether Neovim's own function shows notifications, which knows only the message line.
 local function plain_notify()
-  return vim.startswith(debug.getinfo(vim.notify, 'S').source, '@vim/')
+  -- From 0.12 on Neovim's own Lua is compiled in, without the names of files.
+  local source = debug.getinfo(vim.notify, 'S').source
+  return not vim.startswith(source, '@') or vim.startswith(source, '@vim/')
 end
 
---- Tell the user something that must be acted on, or was asked for.
+--- Have what stands in the message line count as read: two messages in one breath would stop the user as well.
+local function make_room()
+  vim.cmd.redraw()
+end
+
+--- Tell the user something that must be acted on, or was asked for. What is too long for the message line stands there
+--- in short, and in full in a corner.
 ---@param text string
 ---@param level integer one of vim.log.levels
 function M.show(text, level)
   M.last = text
-  text = 'Pilotfish: ' .. text
-  vim.notify(plain_notify() and M.one_line(text, ' (:Pilotfish status)') or text, level)
+  local full = 'Pilotfish: ' .. text
+  if not plain_notify() then
+    vim.notify(full, level)
+    return
+  end
+  local line = M.one_line(full, ' (:Pilotfish status)')
+  make_room()
+  vim.notify(line, level)
+  if line ~= full then
+    require('pilotfish.notice').show(full)
+  end
 end
 
 --- Say in passing how it goes. Nothing is kept, and nothing is interrupted.
@@ -39,6 +56,7 @@ end
 function M.mention(text)
   local mode = vim.api.nvim_get_mode()
   if not mode.blocking and not mode.mode:match('^[cr]') then
+    make_room()
     vim.api.nvim_echo({ { M.one_line('Pilotfish: ' .. text, '') } }, false, {})
   end
 end

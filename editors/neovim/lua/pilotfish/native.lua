@@ -77,8 +77,9 @@ function M.clear()
   vim.lsp.inline_completion.enable(true)
 end
 
---- It asks by itself.
+--- It asks by itself, and only then.
 function M.update() end
+function M.more() end
 
 --- Begin to listen.
 function M.begin()

@@ -193,6 +193,15 @@ function M.update()
   end
 end
 
+--- Ask once more: half a line was shown to somebody who typed fast, and the whole is known now.
+---@param uri string of the document
+function M.more(uri)
+  if uri == vim.uri_from_bufnr(0) then
+    asked = nil
+    M.update()
+  end
+end
+
 --- Whether there is a suggestion to accept.
 ---@return boolean
 function M.visible()

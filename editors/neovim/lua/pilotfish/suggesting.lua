@@ -34,5 +34,16 @@ delegate('dismiss', false)
 delegate('visible', false)
 delegate('clear')
 delegate('update')
+delegate('more')
+
+--- Handlers for what the language server tells of suggestions.
+---@return table<string, lsp.Handler>
+function M.handlers()
+  return {
+    ['pilotfish/more'] = function(_, params)
+      M.more(params.textDocument.uri)
+    end,
+  }
+end
 
 return M

@@ -10,7 +10,8 @@ M.on = true
 ---@param turns integer how often it may be turned
 local function set(server, turns)
   client.execute(server, 'pilotfish.toggle', nil, function(is_on)
-    if is_on ~= M.on and turns > 1 then
+    -- Neovim 0.12 hands a false result on as nil.
+    if (is_on or false) ~= M.on and turns > 1 then
       set(server, turns - 1)
     end
   end)
