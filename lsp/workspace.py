@@ -72,6 +72,15 @@ class Workspace(PyglsWorkspace):
         document = self.text_documents.get(unquote(uri))
         return document if isinstance(document, Document) else None
 
+    def update_text_document(
+        self,
+        text_doc: types.VersionedTextDocumentIdentifier,
+        change: types.TextDocumentContentChangeEvent,
+    ) -> None:
+        """Apply a change, unless the document is not open: VS Code sends one between closing and opening again."""
+        if self.open_document(text_doc.uri) is not None:
+            super().update_text_document(text_doc, change)
+
     def _create_text_document(
         self,
         doc_uri: str,

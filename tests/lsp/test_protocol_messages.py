@@ -1,6 +1,7 @@
 """Malformed, unknown and untimely messages, and the end of a session."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,21 @@ async def test_a_document_that_was_never_opened_is_answered_empty(
     uri = (editor.root / "shop.py").as_uri()
     assert (await editor.ask_at(uri, {"line": 3, "character": 0}, INVOKED).response()).items == []
     assert mock.completions() == []
+
+
+async def test_a_change_of_a_document_that_is_not_open_is_dropped(
+    open_editor: OpenEditor, mock: MockBackend, tmp_path: Path
+) -> None:
+    """As VS Code sends one between closing and opening again: no harm, and no error in the log."""
+    mock.configure(policy="continue", reference=REFERENCE)
+    log = tmp_path / "server.log"
+    editor = await open_editor(arguments=["--log-file", str(log)])
+    closed = editor.open("shop.py", "")
+    editor.close(closed)
+    editor.set_text(closed, SUM.text)
+    document = editor.open("shop.py", SUM.text)
+    assert await editor.line(document, SUM.offset) == SUM.rest
+    assert "error" not in log.read_text().lower()
 
 
 async def test_ids_may_be_strings(open_editor: OpenEditor) -> None:
