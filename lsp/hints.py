@@ -53,6 +53,8 @@ class _Place:
     """A document that has been edited."""
 
     cursor: Cursor = field(default_factory=lambda: Cursor(0, 0))
+    typed: bool = False
+    """Whether the last edit put text in. Where it took some away, as undoing does, there is no hint to be made."""
     edits: int = 0
     rhythm: Rhythm = field(default_factory=Rhythm)
     waiting: "list[asyncio.Future[Hint | None]]" = field(default_factory=list)
@@ -74,6 +76,7 @@ class Hints:
         """Take note of an edit: requests for the text before it have to wait."""
         place = self._places.setdefault(uri, _Place())
         place.cursor = caret_after(edit)
+        place.typed = bool(edit.text)
         place.edits += 1
         place.rhythm.key(self._clock())
         if self._shown is not None and self._shown.uri == uri:
@@ -138,7 +141,7 @@ class Hints:
         self, uri: str, place: _Place, lines: Lines, answer: "asyncio.Future[Hint | None]"
     ) -> None:
         cursor, edits, asked = place.cursor, place.edits, self._clock()
-        suggestion = await self._suggest(uri, cursor)
+        suggestion = await self._suggest(uri, cursor) if place.typed else None
         if place.edits == edits:
             await asyncio.sleep(until_quiet(place.rhythm, self._clock()))
         while suggestion is not None and place.edits == edits and self._clock() < asked + WHOLE:

@@ -61,7 +61,7 @@ def test_2_ghost_text_and_accept(world: World) -> None:
     window.save(LINE.with_accepted(""))
     assert window.ghost(LINE.row, LINE.line) == ghost
     window.terminal.type("A")
-    window.terminal.press("M-a")
+    window.accept()
     window.wait_for_row(LINE.row, LINE.line + ghost)
     window.save(LINE.with_accepted(ghost))
 
@@ -71,10 +71,10 @@ def test_2_b_accept_word_and_rest(world: World) -> None:
     window = opened(world, LINE)
     ghost = window.type_sample(LINE)
     first = ghost[: len(ghost) - len(ghost.lstrip())] + ghost.split()[0]
-    window.terminal.press("M-w")
+    window.accept("M-w")
     assert window.wait_for_ghost(LINE.row, LINE.line + first) == ghost[len(first) :]
-    window.terminal.press("M-w")
-    window.terminal.press("M-a")
+    window.accept("M-w")
+    window.accept()
     window.wait_for_row(LINE.row, LINE.line + ghost)
     window.save(LINE.with_accepted(ghost))
 
@@ -85,11 +85,11 @@ def test_2_c_accept_several_lines(world: World) -> None:
     ghost = window.type_sample(BLOCK)
     assert ghost.endswith(" …")
     first = ghost.removesuffix(" …")
-    window.terminal.press("M-l")
+    window.accept("M-l")
     assert window.wait_for_ghost(BLOCK.row, BLOCK.line + first) == " …"
-    window.terminal.press("M-l")
+    window.accept("M-l")
     world.wait(lambda: window.row(BLOCK.row + 1), "the second line")
-    window.terminal.press("M-a")
+    window.accept()
     world.wait(lambda: window.row(BLOCK.row + 2), "the rest")
     world.wait(lambda: "…" not in window.terminal.text(), "an end of ghost text")
     window.normal()
@@ -157,7 +157,7 @@ def test_4_wide_characters_crlf_tabs(world: World, sample: EditorSample) -> None
     """Ghost text stands right behind the text, and what is accepted goes there, with the file's own line ends."""
     window = opened(world, sample)
     ghost = window.type_sample(sample)
-    window.terminal.press("M-a")
+    window.accept()
     window.wait_for_row(sample.row, sample.line + ghost)
     window.save(sample.with_accepted(ghost))
 

@@ -103,7 +103,7 @@ def test_8_team_backend(world: World, team_backend: TeamBackend) -> None:
     ghost = window.type_sample(LINE)
     assert team_backend.completions() > before
     assert world.local_backend() is None
-    window.terminal.press("M-a")
+    window.accept()
     window.wait_for_row(LINE.row, LINE.line + ghost)
     window.save(LINE.with_accepted(ghost))
 

@@ -120,6 +120,17 @@ class Helix:
         self.terminal.type(sample.typed, pause=0.05)
         return self.wait_for_ghost(sample.row, sample.line)
 
+    def accept(self, key: str = "M-a") -> None:
+        """Press a key that accepts ghost text, and wait until the text has it.
+
+        Helix asks for hints some time after a key. Where the text arrives later than that, as on a busy machine, the
+        old hint stands behind it until the next key, which therefore follows.
+        """
+        before = self.terminal.cursor(), self.status_line
+        self.terminal.press(key)
+        self.world.wait(lambda: (self.terminal.cursor(), self.status_line) != before, "the accepted text")
+        self.terminal.press("End")
+
     def row(self, row: int) -> str:
         """A line of the file as it is drawn, ghost text included; the file is not scrolled."""
         return _joined(self._text_cells(row)).rstrip()

@@ -177,6 +177,15 @@ async def test_an_answer_that_is_owed_waits_again_after_another_key() -> None:
     assert await new == await old == Hint(URI, Cursor(0, 10), Suggestion("right"))
 
 
+async def test_nothing_is_hinted_at_where_text_was_taken_away() -> None:
+    """Ghost text in normal mode, after undoing or deleting, would be in the way; also if it is remembered."""
+    place = Place()
+    place.hints.edited(URI, place.buffer.replace(Cursor(0, 7), Cursor(0, 8), ""))
+    place.suggestions[7] = asyncio.Future()
+    place.suggestions[7].set_result(Suggestion("known"))
+    assert await asyncio.wait_for(await place.ask(), 5) is None
+
+
 async def test_half_a_line_waits_for_its_rest() -> None:
     """Nothing asks for the rest once the half is on the screen."""
     place = Place()
