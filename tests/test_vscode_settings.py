@@ -13,7 +13,7 @@ from pilotfish.lsp.settings_layers import SPECS
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = json.loads((ROOT / "editors/vscode/package.json").read_text("utf-8"))
-OWN = {"pilotfish.enable", "pilotfish.server.path", "pilotfish.trace.server"}
+OWN = {"pilotfish.enable", "pilotfish.server.path"}
 """Settings of the extension itself."""
 ELSEWHERE = {"backend.api_key", "trusted_workspaces"}
 """A key belongs into the secret storage; whom to trust the editor asks itself."""

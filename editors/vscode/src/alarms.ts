@@ -12,16 +12,14 @@ export function watchServer(parts: Parts): vscode.Disposable {
   let told = '';
   return session.onDidChange(() => {
     const { server } = session;
-    const alarm = server.kind === 'failed' ? server.reason : server.kind === 'running' ? age(parts) : '';
-    if (alarm === told || server.kind === 'starting') {
-      return;
+    if (server.kind !== 'failed' && server.kind !== 'running') {
+      return; // on its way to one of the two
+    }
+    const alarm = server.kind === 'failed' ? server.reason : age(parts);
+    if (alarm !== '' && alarm !== told) {
+      void (server.kind === 'failed' ? tellFailure(alarm) : tellAge(alarm));
     }
     told = alarm;
-    if (server.kind === 'failed') {
-      void tellFailure(server.reason);
-    } else if (alarm !== '') {
-      void tellAge(alarm);
-    }
   });
 }
 

@@ -1,12 +1,11 @@
 // The language client: how the server is started, and what passes between it and VS Code in another way than usual.
 
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import {
   CloseAction,
   ErrorAction,
   LanguageClient,
   RevealOutputChannelOn,
-  type CloseHandlerResult,
   type LanguageClientOptions,
   type Middleware,
 } from 'vscode-languageclient/node';
@@ -28,8 +27,8 @@ export interface ClientParts {
   readonly settings: () => Promise<Tree>;
   readonly provide: NonNullable<Middleware['provideInlineCompletionItems']>;
   readonly progress: NonNullable<Middleware['handleWorkDoneProgress']>;
-  /** The server ended unexpectedly; tells whether to start it again. */
-  readonly ended: () => boolean;
+  /** The server ended though nobody asked it to. */
+  readonly ended: () => void;
 }
 
 /** A client that logs its own troubles and leaves it to us to tell of them: once, and in words for people. */
@@ -52,14 +51,18 @@ export function createClient(parts: ClientParts): QuietClient {
   const options: LanguageClientOptions = {
     documentSelector: DOCUMENTS,
     outputChannel: parts.log,
+    traceOutputChannel: untraced(parts.log),
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions: parts.options,
+    // The session tells of it.
+    initializationFailedHandler: () => false,
     errorHandler: {
       error: () => ({ action: ErrorAction.Continue, handled: true }),
-      closed: (): CloseHandlerResult => ({
-        action: parts.ended() ? CloseAction.Restart : CloseAction.DoNotRestart,
-        handled: true,
-      }),
+      // The session starts it again, in turn with all else that starts and stops it.
+      closed: () => {
+        parts.ended();
+        return { action: CloseAction.DoNotRestart, handled: true };
+      },
     },
     middleware: {
       handleWorkDoneProgress: parts.progress,
@@ -81,4 +84,12 @@ export function createClient(parts: ClientParts): QuietClient {
     options: { cwd: parts.cwd, env: parts.env },
   };
   return new QuietClient(SECTION, 'Pilotfish', server, options);
+}
+
+/** The log for traces, which can't be switched on: messages hold the user's text, and a key. */
+function untraced(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
+  return Object.create(log, {
+    logLevel: { value: vscode.LogLevel.Off },
+    onDidChangeLogLevel: { value: () => new vscode.Disposable(() => undefined) },
+  }) as vscode.LogOutputChannel;
 }

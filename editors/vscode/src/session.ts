@@ -1,17 +1,20 @@
 // The language server's life in this window: found, started, started again, stopped. One step at a time.
 
 import * as vscode from 'vscode';
-import { State } from 'vscode-languageclient/node';
 
 import { createClient, type QuietClient } from './client';
 import { Completing } from './completing';
 import type { Configuration } from './configuration';
 import { Crashes } from './crashes';
+import { withDeadline } from './deadline';
 import { Messages } from './messages';
 import type { Place } from './place';
 import { Progresses } from './progress';
 import { needsRestart, startOptions, type Tree } from './settings';
 import { isStatus, type BackendStatus, type ServerState } from './status';
+
+/** Milliseconds in which a server has to answer its first message; a busy machine with a cold disk takes several s. */
+const START = 60_000;
 
 /** Runs the language server and passes on what it says. */
 export class Session implements vscode.Disposable {
@@ -143,10 +146,10 @@ export class Session implements vscode.Disposable {
       return false;
     }
     this.become({ kind: 'starting' });
-    await this.place.prepare();
+    this.switchedOn = true;
     const tree = (this.sent = this.configuration.tree);
     const progresses = new Progresses((token) => this.notify('window/workDoneProgress/cancel', { token }));
-    const client = (this.client = createClient({
+    const client: QuietClient = (this.client = createClient({
       server: found.path,
       args: ['--log-file', this.place.serverLog],
       cwd: this.place.storage,
@@ -160,7 +163,10 @@ export class Session implements vscode.Disposable {
           next(token, params);
         });
       },
-      ended: () => this.ended(progresses),
+      ended: () => {
+        progresses.endAll();
+        this.ended(client);
+      },
     }));
     client.onNotification('pilotfish/status', (status: unknown) => {
       if (isStatus(status)) {
@@ -168,28 +174,20 @@ export class Session implements vscode.Disposable {
         this.changed.fire();
       }
     });
-    client.onDidChangeState(({ newState }) => {
-      this.followed(newState);
-    });
     this.messages.show(client);
     this.log.info(`starting ${found.path}`);
     try {
-      await client.start();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.become({ kind: 'failed', reason: `the language server did not start: ${reason}` });
-      return false;
-    }
-    await this.switchServer();
-    return true;
-  }
-
-  /** The client has a new state: also after a start that it made of its own accord. */
-  private followed(state: State): void {
-    if (state === State.Running) {
+      await this.place.prepare();
+      await withDeadline(client.start(), START);
       this.become({ kind: 'running' });
-    } else if (state === State.StartFailed) {
-      this.become({ kind: 'failed', reason: 'the language server did not start; the log says why' });
+      await this.switchServer();
+      return true;
+    } catch (error) {
+      client.serverProcess?.kill('SIGKILL');
+      this.client = undefined;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.become({ kind: 'failed', reason: `the language server did not start (${reason})` });
+      return false;
     }
   }
 
@@ -209,18 +207,20 @@ export class Session implements vscode.Disposable {
     }
   }
 
-  /** The server ended though nobody asked it to. */
-  private ended(progresses: Progresses): boolean {
-    progresses.endAll();
+  /** The server ended though nobody asked it to. One that did not even start is not tried again. */
+  private ended(client: QuietClient): void {
+    if (client !== this.client || this.serverState.kind !== 'running') {
+      return;
+    }
+    // It cleans up after itself; only a running one has to be stopped.
+    this.client = undefined;
     this.backendStatus = undefined;
-    this.switchedOn = true;
-    const again = this.crashes.happened(Date.now());
-    this.become(
-      again
-        ? { kind: 'starting' }
-        : { kind: 'failed', reason: 'the language server keeps ending unexpectedly' },
-    );
-    return again;
+    if (this.crashes.happened(Date.now())) {
+      this.become({ kind: 'starting' });
+      void this.inTurn(() => this.launch());
+    } else {
+      this.become({ kind: 'failed', reason: 'the language server keeps ending unexpectedly' });
+    }
   }
 
   /** Have the server hold its peace too while completions are switched off: it reads ahead otherwise. */

@@ -16,7 +16,7 @@ export type Tree = { [key: string]: unknown };
 export const SECTION = 'pilotfish';
 
 /** Settings of this extension alone, which the server does not know. */
-export const OWN = new Set(['enable', 'server.path', 'trace.server']);
+export const OWN = new Set(['enable', 'server.path']);
 
 /** Lists that grow from scope to scope, instead of the narrowest replacing the rest. */
 export const ADDING = new Set(['exclude']);

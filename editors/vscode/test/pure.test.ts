@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Crashes } from '../src/crashes';
+import { withDeadline } from '../src/deadline';
 import { firstText, isLonger } from '../src/longer';
 import { catalogueLines, bytes, parseModels, remoteLines } from '../src/models';
 import { Repeats } from '../src/repeats';
@@ -47,6 +48,12 @@ test('only an answer that goes on where the other ended is longer', () => {
   assert.equal(isLonger(items('ab'), items()), false);
   assert.equal(isLonger(null, items('a')), false);
   assert.equal(firstText(undefined), '');
+});
+
+test('a promise that brings nothing is given up', async () => {
+  assert.equal(await withDeadline(Promise.resolve(3), 10_000), 3);
+  await assert.rejects(withDeadline(new Promise(() => undefined), 20), /no answer within/);
+  await assert.rejects(withDeadline(Promise.reject(new Error('own')), 10_000), /own/);
 });
 
 test('versions are compared by number', () => {

@@ -10,6 +10,28 @@ import type { Parts } from './parts';
 /** Let the user choose, and set it. The server asks before it downloads, and shows how far it is. */
 export async function chooseModel(parts: Parts): Promise<void> {
   const { configuration, session } = parts;
+  const name = await choose(parts);
+  if (name === undefined) {
+    return;
+  }
+  await configuration.change('backend.model', name);
+  if (session.backend?.backend !== 'remote' && session.backend?.state !== 'ready') {
+    // Whoever chooses a model wants it to run, also after a stop.
+    await session.settingsChanged();
+    await session.execute('pilotfish.backend.start');
+  }
+}
+
+async function choose(parts: Parts): Promise<string | undefined> {
+  const { configuration, session } = parts;
+  if (configuration.url === '' && session.backend?.backend === 'remote') {
+    // Its key is not known here, so that it can't be asked for its models.
+    return await vscode.window.showInputBox({
+      title: 'Choose a model',
+      prompt: 'Name of a model of the remote backend, which is set outside VS Code',
+      value: session.backend.model,
+    });
+  }
   const loading = vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: 'Pilotfish: looking for models' },
     (_, cancel) => (configuration.url === '' ? localModels(parts, cancel) : remoteModels(parts)),
@@ -19,15 +41,7 @@ export async function chooseModel(parts: Parts): Promise<void> {
     placeHolder: 'What is not on this machine yet is downloaded after a question',
     matchOnDescription: true,
   });
-  if (chosen === undefined) {
-    return;
-  }
-  await configuration.change('backend.model', chosen.name);
-  if (configuration.url === '' && session.backend?.state !== 'ready') {
-    // Whoever chooses a model wants it to run, also after a stop.
-    await session.settingsChanged();
-    await session.execute('pilotfish.backend.start');
-  }
+  return chosen?.name;
 }
 
 async function localModels(
