@@ -50,6 +50,17 @@ def test_1_first_start(world: World, version: str) -> None:
         report = "\n".join(neovim.rpc.lines())
         assert "ERROR" not in report, report
         assert "WARNING" not in report, report
+        neovim.command("Pilotfish log")
+        world.wait(lambda: any("listens at" in line for line in neovim.rpc.lines()), "the log")
+        neovim.command("quit")
+        neovim.command("Pilotfish model")
+        neovim.terminal.wait_for("qwen2.5-coder-0.5b  (")
+        neovim.terminal.type("1\n")
+        world.wait(
+            lambda: neovim.rpc.lua("return require('pilotfish.config').current.settings.backend") is not None,
+            "it",
+        )
+        neovim.start(LOOP)
 
 
 def test_2_ghost_text_and_accept(world: World, version: str) -> None:

@@ -1,11 +1,14 @@
 """The Neovim plugin's own conduct, in each version of Neovim, with a language server inside of it. Quick: no model."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.neovim import PAGE
 from harness.neovim_child import NeovimChild
+from pilotfish.lsp.setup import Paths, lines
 
 VERSIONS = ("0.12", "0.11", "0.10")
 
@@ -445,15 +448,50 @@ def test_command_completes_and_refuses(nvim: NeovimChild) -> None:
     """`:Pilotfish` completes what there is, and names it to who types something else."""
     assert nvim.lua("return vim.fn.getcompletion('Pilotfish st', 'cmdline')") == ["start", "status", "stop"]
     error = nvim.lua("return select(2, pcall(vim.cmd, 'Pilotfish nosuch'))")  # Neovim 0.10 raises it
-    assert "there is no such command; there are log, model" in str(error) + nvim.messages()
+    assert "there is no such command; there are help, log, model" in str(error) + nvim.messages()
 
 
-def test_help_and_health_are_found(nvim: NeovimChild) -> None:
-    """`:checkhealth pilotfish` runs without an error of its own."""
+def test_help_has_every_option(nvim: NeovimChild) -> None:
+    """The help shows the defaults as they are, and has a tag for each option; `:Pilotfish help` opens it."""
+    nvim.command("Pilotfish help")
+    assert nvim.lua("return vim.bo.filetype") == "help"
+    text = "\n".join(nvim.lines())
+    example = re.search(r"setup\((\{\n\s+cmd = nil.*?\n\s+\})\)", text, re.S)
+    assert example
+    same = "return vim.deep_equal(loadstring('return ' .. ...)(), require('pilotfish.config').defaults)"
+    assert nvim.lua(same, example[1])
+    options = nvim.lua("return vim.tbl_keys(require('pilotfish.config').defaults)")
+    for option in {*options, "cmd", "filetypes"}:
+        assert f"*pilotfish.{option}*" in text, option
+    for name in nvim.lua("return vim.fn.getcompletion('Pilotfish ', 'cmdline')"):
+        assert f":Pilotfish {name}" in text, name
+
+
+def test_page_shows_what_setup_prints() -> None:
+    """The lines of docs/editors/neovim.md are those of `pilotfish setup neovim`, but for the machine's paths."""
+    page = PAGE.read_text("utf-8")
+    printed = lines("neovim", None, Paths("…/bin/pilotfish", "…/pilotfish/neovim"))
+    assert f"```lua{printed}```" in page
+
+
+def test_model_is_told_to_servers(nvim: NeovimChild) -> None:
+    """A model that is named goes to the server as a setting, beside those that were set."""
+    nvim.open("\n")
+    nvim.command("Pilotfish model qwen2.5-coder-0.5b")
+    sent = nvim.lua("return Mock.sent[#Mock.sent]")
+    assert sent[0] == "workspace/didChangeConfiguration"
+    assert sent[1]["settings"] == {"pilotfish": {"backend": {"model": "qwen2.5-coder-0.5b"}}}
+
+
+def test_checkhealth_finds_nothing_wrong(nvim: NeovimChild) -> None:
+    """`:checkhealth pilotfish` runs, without an error of its own, and says when a key is somebody else's."""
     nvim.command("checkhealth pilotfish")
     report = "\n".join(nvim.lines())
     assert "ERROR" not in report, report
-    assert "accept: <Tab>" in report
+    assert "OK accept: <Tab>" in report
+    nvim.lua("vim.keymap.set('i', '<Tab>', 'mine')")
+    nvim.command("checkhealth pilotfish")
+    assert "accept: <Tab> is mapped by something else" in "\n".join(nvim.lines())
 
 
 NATIVE = "{ ghost_text = 'native' }"

@@ -49,6 +49,13 @@ local function log()
   end)
 end
 
+--- Show the help, which has tags only where a plugin manager has made them.
+local function help()
+  local path = vim.api.nvim_get_runtime_file('doc/pilotfish.txt', false)[1]
+  vim.cmd.split({ vim.fn.fnameescape(path), mods = { keepalt = true } })
+  vim.bo.buftype, vim.bo.modifiable, vim.bo.filetype = 'help', false, 'help'
+end
+
 ---@class pilotfish.Subcommand
 ---@field run fun(arguments: string[], config: pilotfish.Config)
 ---@field complete? fun(config: pilotfish.Config): string[]
@@ -65,6 +72,7 @@ local SUBCOMMANDS = {
     end,
   },
   log = { run = log },
+  help = { run = help },
   model = {
     run = function(arguments, config)
       require('pilotfish.models').choose(arguments[1], config)
