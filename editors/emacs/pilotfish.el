@@ -51,6 +51,7 @@ For example (:completion (:maxLines 5) :languages (:disabled [\"markdown\"])).  
 
 (defvar-local pilotfish--tick nil "The buffer's text as it was when we looked last, as a number.")
 (defvar-local pilotfish--point nil "Where point was when we looked last.")
+(defvar-local pilotfish--waiting nil "The text and point, as numbers, for which nothing was suggested.")
 (defvar-local pilotfish--timer nil "What is to happen when the user pauses.")
 
 ;;;###autoload
@@ -110,9 +111,16 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
      (lambda (result)
        (when (and (= tick (buffer-chars-modified-tick)) (= here (point)) (not (pilotfish--busy-p)))
          (let ((items (pilotfish--items result)))
+           (setq pilotfish--waiting (unless items (list tick here)))
            (cond
             (items (pilotfish-ghost-show items))
             ((= kind 1) (message "Pilotfish has no suggestion here")))))))))
+
+(defun pilotfish--ask-again ()
+  "Ask once more for a place where nothing was suggested before the backend was ready."
+  (with-current-buffer (window-buffer)
+    (when (and pilotfish-mode (equal pilotfish--waiting (list (buffer-chars-modified-tick) (point))))
+      (pilotfish--ask 2))))
 
 (defun pilotfish--busy-p ()
   "Whether the user is choosing something else here."
@@ -194,8 +202,12 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
 
 (defun pilotfish-status-changed (state message model backend)
   "Take what the server says of itself: STATE, MESSAGE, MODEL and BACKEND."
-  (setq pilotfish-status (list :state state :message (or message "") :model (or model "") :backend (or backend "")))
-  (force-mode-line-update t))
+  (let ((was-up (member (plist-get pilotfish-status :state) '("ready" "working"))))
+    (setq pilotfish-status
+          (list :state state :message (or message "") :model (or model "") :backend (or backend "")))
+    (force-mode-line-update t)
+    (when (and (equal state "ready") (not was-up))
+      (pilotfish--ask-again))))
 
 (defun pilotfish--lighter ()
   "The state, for the mode line."

@@ -81,8 +81,16 @@ class Emacs:
     def state(self) -> State:
         """Ask Emacs; it answers while it waits for a key, also in the middle of a question."""
         before = self._read().count
-        os.kill(self.pid, signal.SIGUSR1)
-        self.world.wait(lambda: self._read().count > before, "Emacs to answer a signal")
+        asked = 0.0
+
+        def answered() -> bool:
+            nonlocal asked
+            if time.monotonic() > asked + 1:
+                os.kill(self.pid, signal.SIGUSR1)
+                asked = time.monotonic()
+            return self._read().count > before
+
+        self.world.wait(answered, "Emacs to answer a signal")
         return self._read()
 
     def visit(self, file: Path) -> None:
@@ -129,13 +137,16 @@ class Emacs:
     def quit_key(self) -> None:
         """Press C-g, if something is asked or suggested, until that is gone; keys too soon behind it would be lost."""
 
-        def busy() -> bool:
+        def gone() -> bool:
             state = self.state()
-            return state.prompt or bool(state.ghost)
+            if state.prompt or state.ghost:
+                # While Emacs is at work, if only for us, C-g ends that and nothing else.
+                self.terminal.press("C-g")
+                time.sleep(0.1)
+                return False
+            return True
 
-        if busy():
-            self.terminal.press("C-g")
-            self.world.wait(lambda: not busy(), "Emacs to have taken C-g")
+        self.world.wait(gone, "Emacs to have taken C-g")
 
     def command(self, name: str) -> None:
         """Call a command by its name."""

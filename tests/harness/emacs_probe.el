@@ -22,7 +22,8 @@
   "Write everything down."
   (interactive)
   (with-current-buffer (window-buffer (selected-window))
-    (let ((state (list :count (setq emacs-probe--count (1+ emacs-probe--count))
+    (let ((inhibit-quit t)
+          (state (list :count (setq emacs-probe--count (1+ emacs-probe--count))
                        :pid (emacs-pid)
                        :file (or buffer-file-name "")
                        :before (buffer-substring-no-properties (point-min) (point))
