@@ -1,5 +1,6 @@
 """Connecting an editor to a team's backend: tried before it is saved, and of whatever version it is."""
 
+from pathlib import Path
 from typing import Any
 
 from harness.conduct import popups
@@ -28,9 +29,13 @@ async def check(editor: Editor, **argument: object) -> dict[str, Any]:
     return dict(answer.result)
 
 
-async def test_a_backend_is_tried_with_its_own_key(open_editor: OpenEditor, mock: MockBackend) -> None:
-    """The right key: what it serves. Nothing is saved, and the key in the settings stays with its server."""
-    editor = await open_editor(options={"backend": {"apiKey": "sk-of-another-server"}})
+async def test_a_backend_is_tried_with_its_own_key(
+    open_editor: OpenEditor, mock: MockBackend, tmp_path: Path
+) -> None:
+    """The right key: what it serves. Nothing is saved or logged, and the key in the settings stays with its server."""
+    log = tmp_path / "server.log"
+    options = {"backend": {"apiKey": "sk-of-another-server"}, "log": {"level": "debug"}}
+    editor = await open_editor(options=options, arguments=["--log-file", str(log)])
     mock.configure(api_key=KEY)
     good = await check(editor, url=f"{mock.url}/v1/", apiKey=KEY)
     assert (good["ok"], good["models"]) == (True, ["mock-model"])
@@ -41,6 +46,7 @@ async def test_a_backend_is_tried_with_its_own_key(open_editor: OpenEditor, mock
     assert "wants an API key" in bad["message"]
     assert not any(call.authorized for call in mock.log()[before:])
     assert popups(editor.client) == []
+    assert KEY not in log.read_text() + editor.client.stderr.decode()
 
 
 async def test_a_wrong_key_is_noticed_where_models_are_open(
