@@ -25,7 +25,8 @@ export interface ClientParts {
   readonly log: vscode.LogOutputChannel;
   readonly options: () => Tree;
   readonly settings: () => Promise<Tree>;
-  readonly provide: NonNullable<Middleware['provideInlineCompletionItems']>;
+  /** Whether completions are switched on. */
+  readonly mayAsk: () => boolean;
   readonly progress: NonNullable<Middleware['handleWorkDoneProgress']>;
   /** The server ended though nobody asked it to. */
   readonly ended: () => void;
@@ -66,7 +67,8 @@ export function createClient(parts: ClientParts): QuietClient {
     },
     middleware: {
       handleWorkDoneProgress: parts.progress,
-      provideInlineCompletionItems: parts.provide,
+      provideInlineCompletionItems: (document, position, context, token, next) =>
+        parts.mayAsk() ? next(document, position, context, token) : null,
       workspace: {
         // Not as VS Code would answer: it adds every default, and those would outrank the user's config.toml.
         configuration: async (params) => {

@@ -3,11 +3,11 @@
 import * as vscode from 'vscode';
 
 import { createClient, type QuietClient } from './client';
-import { Completing } from './completing';
 import type { Configuration } from './configuration';
 import { Crashes } from './crashes';
 import { withDeadline } from './deadline';
 import { Messages } from './messages';
+import { askForMore } from './more';
 import type { Place } from './place';
 import { Progresses } from './progress';
 import { needsRestart, startOptions, type Tree } from './settings';
@@ -22,7 +22,6 @@ export class Session implements vscode.Disposable {
   /** The server's state or the backend's has changed. */
   readonly onDidChange = this.changed.event;
   private readonly crashes = new Crashes();
-  private readonly completing: Completing;
   private readonly messages = new Messages();
   private client: QuietClient | undefined;
   private serverState: ServerState = { kind: 'stopped' };
@@ -35,9 +34,7 @@ export class Session implements vscode.Disposable {
     private readonly place: Place,
     private readonly configuration: Configuration,
     readonly log: vscode.LogOutputChannel,
-  ) {
-    this.completing = new Completing(() => configuration.enabled);
-  }
+  ) {}
 
   /** How the server is. */
   get server(): ServerState {
@@ -136,7 +133,6 @@ export class Session implements vscode.Disposable {
 
   dispose(): void {
     this.changed.dispose();
-    this.completing.dispose();
   }
 
   private async launch(): Promise<boolean> {
@@ -157,7 +153,7 @@ export class Session implements vscode.Disposable {
       log: this.log,
       options: () => startOptions(tree, vscode.workspace.isTrusted),
       settings: () => this.configuration.treeWithKey(),
-      provide: this.completing.provide,
+      mayAsk: () => this.configuration.enabled,
       progress: (token, params, next) => {
         progresses.handle(token, params, () => {
           next(token, params);
@@ -174,6 +170,7 @@ export class Session implements vscode.Disposable {
         this.changed.fire();
       }
     });
+    askForMore(client);
     this.messages.show(client);
     this.log.info(`starting ${found.path}`);
     try {

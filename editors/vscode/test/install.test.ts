@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { test } from 'node:test';
 
+import { whyFailed } from '../src/server/failure';
 import { readProgress, waysToInstall, type Tools } from '../src/server/install';
 import { OwnEnvironments } from '../src/server/own_environments';
 
@@ -70,6 +71,21 @@ test("installers' lines are told in short", () => {
   check('Installing collected packages: a, b, c', 'installing');
   check('Resolved 40 packages in 1.2s', 'resolved 40 packages in 1.2s');
   check('Requirement already satisfied: pip', undefined);
+});
+
+test('a failure is told in words that say what to do', () => {
+  const check = (errors: string, expected: RegExp): void => {
+    assert.match(whyFailed({ code: 1, output: '', errors }), expected);
+  };
+  const unreachable = "WARNING: Retrying after connection broken by 'NewConnectionError(…)'";
+  check(`${unreachable}\nERROR: No matching distribution found for cattrs>=25.1`, /can’t be reached/);
+  check('error: Failed to fetch: `https://…`\n  Caused by: dns error', /can’t be reached/);
+  check(
+    'ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device',
+    /disk is full/,
+  );
+  check('ERROR: No matching distribution found for xllamacpp>=2026.4', /without a local model/);
+  check('ERROR: something new', /^ERROR: something new$/);
 });
 
 test('an environment counts once it is complete; the one before stays, older ones go', async () => {

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 
 import { Crashes } from '../src/crashes';
 import { withDeadline } from '../src/deadline';
-import { firstText, isLonger } from '../src/longer';
 import { catalogueLines, bytes, parseModels, remoteLines } from '../src/models';
 import { Repeats } from '../src/repeats';
 import { isOlder } from '../src/server/version';
@@ -37,17 +36,6 @@ test('the same trouble is told once a minute', () => {
   assert.equal(repeats.isRepeated('a', 59_000), true);
   assert.equal(repeats.isRepeated('b', 59_000), false);
   assert.equal(repeats.isRepeated('a', 61_000), false);
-});
-
-test('only an answer that goes on where the other ended is longer', () => {
-  const items = (...texts: string[]) => ({ items: texts.map((insertText) => ({ insertText })) });
-  assert.equal(isLonger(items('ab', 'x'), items('a')), true);
-  assert.equal(isLonger([{ insertText: { value: 'ab' } }], items('a')), true);
-  assert.equal(isLonger(items('a'), items('a')), false);
-  assert.equal(isLonger(items('xab'), items('a')), false);
-  assert.equal(isLonger(items('ab'), items()), false);
-  assert.equal(isLonger(null, items('a')), false);
-  assert.equal(firstText(undefined), '');
 });
 
 test('a promise that brings nothing is given up', async () => {

@@ -4,7 +4,8 @@ import * as vscode from 'vscode';
 
 import { withLogs } from '../messages';
 import { findPython } from '../server/python';
-import { Cancelled, lastWords, run } from '../server/run';
+import { whyFailed } from '../server/failure';
+import { Cancelled, run } from '../server/run';
 import { readProgress, waysToInstall, type Way } from '../server/install';
 import type { Parts } from './parts';
 
@@ -102,7 +103,7 @@ async function follow(
       log.info(`running ${[step.program, ...step.args].join(' ')}`);
       const ended = await run({ ...step, cwd: place.storage, env: place.environment }, cancel, heard);
       if (ended.code !== 0) {
-        throw new Error(lastWords(ended));
+        throw new Error(whyFailed(ended));
       }
     }
     if (way.environment !== undefined) {
