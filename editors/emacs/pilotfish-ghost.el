@@ -39,7 +39,7 @@
   :interactive nil
   :keymap pilotfish-ghost-map)
 
-(defvar-local pilotfish-ghost--items nil "Suggestions that agree with what was typed, the shown one first.")
+(defvar-local pilotfish-ghost--items nil "Suggestions that agree with the buffer, the shown one first.")
 (defvar-local pilotfish-ghost--start nil "Where they begin.")
 (defvar-local pilotfish-ghost--size nil "Characters of the buffer without what was typed of them.")
 (defvar-local pilotfish-ghost--overlay nil "What draws the first of them.")
@@ -57,7 +57,7 @@
   (pilotfish-ghost-update))
 
 (defun pilotfish-ghost-update ()
-  "Draw again what is left of the suggestions, now that the buffer or point may have changed."
+  "Draw again what is left of the suggestions, after a change or a move."
   (when pilotfish-ghost--items
     (setq pilotfish-ghost--items (seq-filter #'pilotfish-ghost--agrees-p pilotfish-ghost--items)))
   (if pilotfish-ghost--items
@@ -70,7 +70,7 @@
       (pilotfish-ghost-mode (if shown 1 -1)))))
 
 (defun pilotfish-ghost--agrees-p (item)
-  "Whether nothing but the beginning of ITEM was typed since it was given, and point is behind that."
+  "Whether the beginning of ITEM was typed, and nothing else, up to point."
   (let ((typed (- (point) pilotfish-ghost--start)))
     (and (<= 0 typed)
          (< typed (length (pilotfish-ghost-item-text item)))
@@ -107,7 +107,7 @@
       (funcall (pilotfish-ghost-item-accepted item)))))
 
 (defun pilotfish-ghost--accept (length-of)
-  "Insert as much of the shown suggestion as LENGTH-OF says, a function of the rest."
+  "Insert as much of the suggestion as LENGTH-OF says, a function of its rest."
   (unless pilotfish-ghost--items
     (user-error "There is no suggestion here"))
   (let ((item (car pilotfish-ghost--items)))
@@ -122,7 +122,7 @@
     (length rest)))
 
 (defun pilotfish-ghost--line (rest)
-  "How long the first line of REST is; with the line end before it, if it begins with one."
+  "How long the first line of REST is; a line end that it begins with counts."
   (or (string-search "\n" rest 1) (length rest)))
 
 (defun pilotfish-accept ()

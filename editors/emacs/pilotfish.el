@@ -19,12 +19,15 @@
   :group 'tools)
 
 (defcustom pilotfish-command '("pilotfish")
-  "The language server: a program, found on `exec-path' or by its full name, and its arguments."
+  "The language server: its program and arguments.
+The program is found on the variable `exec-path', or has its full name."
   :type '(repeat string))
 
 (defcustom pilotfish-settings nil
-  "Settings for the language server, beside those of its config.toml: a tree of property lists.
-For example (:completion (:maxLines 5) :languages (:disabled [\"markdown\"])).  Keys do not belong here."
+  "Settings for the language server, beside those of its config.toml.
+A tree of property lists, read when the server starts.  For example
+  (:completion (:maxLines 5) :languages (:disabled [\"markdown\"]))
+API keys do not belong here."
   :type 'plist)
 
 (defvar pilotfish-status '(:state "off" :message "" :model "" :backend "")
@@ -34,13 +37,15 @@ For example (:completion (:maxLines 5) :languages (:disabled [\"markdown\"])).  
   "By what the language server of this buffer is reached: `lsp-mode' or `eglot'.")
 
 (cl-defgeneric pilotfish-request (client method params done)
-  "Ask CLIENT's server for METHOD with PARAMS; DONE is called with the result in this buffer, if there is one.")
+  "Ask CLIENT's server for METHOD with PARAMS.
+DONE is called with the result, in this buffer, if there is one.")
 
 (cl-defgeneric pilotfish-notify (client method params)
   "Tell CLIENT's server of METHOD with PARAMS.")
 
 (cl-defgeneric pilotfish-place (client)
-  "Point as CLIENT's property list with :textDocument and :position; the server knows the buffer's text then.")
+  "Where point is, as CLIENT says it: with :textDocument and :position.
+Afterwards the server knows the buffer's text.")
 
 (cl-defgeneric pilotfish-point (client position)
   "Where POSITION, of CLIENT's server, is in the buffer.")
@@ -56,7 +61,7 @@ For example (:completion (:maxLines 5) :languages (:disabled [\"markdown\"])).  
 
 ;;;###autoload
 (define-minor-mode pilotfish-mode
-  "Show suggestions of the language server behind point, and its state in the mode line.
+  "Show suggestions behind point, and the server's state in the mode line.
 Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
   :interactive nil
   :lighter (:eval (pilotfish--lighter))
@@ -69,7 +74,7 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
     (pilotfish-ghost-hide)))
 
 (defun pilotfish--after-command ()
-  "Keep what is shown in agreement with the buffer, and ask again after a change of the text."
+  "Let what is shown follow the buffer, and ask again after a change."
   (let ((changed (/= pilotfish--tick (buffer-chars-modified-tick)))
         (moved (not (eq pilotfish--point (point)))))
     (setq pilotfish--tick (buffer-chars-modified-tick)
@@ -87,7 +92,8 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
                                                     (pilotfish-place pilotfish-client))))))))
 
 (defun pilotfish--when-idle (seconds action)
-  "Call ACTION after SECONDS without a key, if this buffer is still the current one then; nil: do nothing any more."
+  "Call ACTION after SECONDS without a key, if this buffer is still current then.
+It replaces what was to be called before; nil: nothing."
   (when pilotfish--timer
     (cancel-timer pilotfish--timer)
     (setq pilotfish--timer nil))
@@ -102,9 +108,11 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
                                          (funcall action))))))))))
 
 (defun pilotfish--ask (kind)
-  "Ask for suggestions for point, of KIND 1 for a person who asked, 2 otherwise, and show what comes in time."
+  "Ask for suggestions for point, and show what comes in time.
+KIND is 1 for a person who asked, 2 otherwise."
   (let ((tick (buffer-chars-modified-tick))
-        (here (point)))
+        (here (point))
+        (up (pilotfish--up-p)))
     (pilotfish-request
      pilotfish-client "textDocument/inlineCompletion"
      (append (pilotfish-place pilotfish-client) `(:context (:triggerKind ,kind)))
@@ -114,10 +122,15 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
            (setq pilotfish--waiting (unless items (list tick here)))
            (cond
             (items (pilotfish-ghost-show items))
+            ((and (not up) (pilotfish--up-p)) (pilotfish--ask kind))
             ((= kind 1) (message "Pilotfish has no suggestion here")))))))))
 
+(defun pilotfish--up-p ()
+  "Whether there is a backend that answers."
+  (member (plist-get pilotfish-status :state) '("ready" "working")))
+
 (defun pilotfish--ask-again ()
-  "Ask once more for a place where nothing was suggested before the backend was ready."
+  "Ask once more where nothing was suggested before the backend was ready."
   (with-current-buffer (window-buffer)
     (when (and pilotfish-mode (equal pilotfish--waiting (list (buffer-chars-modified-tick) (point))))
       (pilotfish--ask 2))))
@@ -202,11 +215,11 @@ Switched on and off by lsp-mode and eglot; `pilotfish-toggle' is for people."
 
 (defun pilotfish-status-changed (state message model backend)
   "Take what the server says of itself: STATE, MESSAGE, MODEL and BACKEND."
-  (let ((was-up (member (plist-get pilotfish-status :state) '("ready" "working"))))
+  (let ((was-up (pilotfish--up-p)))
     (setq pilotfish-status
           (list :state state :message (or message "") :model (or model "") :backend (or backend "")))
     (force-mode-line-update t)
-    (when (and (equal state "ready") (not was-up))
+    (when (and (pilotfish--up-p) (not was-up))
       (pilotfish--ask-again))))
 
 (defun pilotfish--lighter ()

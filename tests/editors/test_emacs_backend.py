@@ -10,6 +10,7 @@ from harness.emacs import CLIENTS, Emacs, install
 from harness.team_backend import TeamBackend
 
 pytestmark = pytest.mark.parametrize("client", CLIENTS)
+OLDER = "older than this language server"
 FLUID = 2.0
 """Seconds within which a key must be drawn, on a machine that has much else to do."""
 IDLE = 10
@@ -116,14 +117,14 @@ def test_8_team_backend(world: World, client: str, team_backend: TeamBackend) ->
 
 def test_8_wrong_key(world: World, client: str, team_backend: TeamBackend) -> None:
     """A wrong key is said once, by the setting's name, and the mode line shows an error."""
-    configure(world, f'[backend]\nurl = "{team_backend.url}"\napi_key = "wrong"\n')
+    configure(world, f'[backend]\nurl = "{team_backend.url}"\napi_key = "not-this-one"\n')
     install(world, client)
     window = Emacs(world, client)
     type_sample(window, LINE)
     window.wait_for_status("error")
     window.terminal.type(" and more", pause=0.1)
     world.holds(lambda: len(said(window, "backend.api_key")) == 1, "one message", 1.0)
-    assert "wrong" not in window.state().messages
+    assert "not-this-one" not in window.state().messages
     assert not window.state().prompt
 
 
@@ -134,10 +135,10 @@ def test_8_older_server(world: World, client: str, older_backend: TeamBackend) -
     window = Emacs(world, client)
     type_sample(window, LINE)
     assert window.ghost()
-    world.wait(lambda: said(window, "older"), "a message about the version")
+    world.wait(lambda: said(window, OLDER), "a message about the version")
     window.terminal.press("Tab")
     window.terminal.type("\nx = ")
-    world.holds(lambda: len(said(window, "older")) == 1, "one message", 1.0)
+    world.holds(lambda: len(said(window, OLDER)) == 1, "one message", 1.0)
 
 
 def test_settings_in_lisp(world: World, client: str, team_backend: TeamBackend) -> None:
