@@ -3,8 +3,9 @@
 Helix asks for hints once the keyboard has been idle for a moment, and only when the text has changed since the last
 answer *arrived*, whichever text that answer was for. Hence two rules. A request that an edit has made old is not
 answered before the next one is there: its answer would pass for the new text's, and nothing would be asked again. And
-while a key is to be expected, no answer is sent that the key might cross on its way. Since nothing is asked again, half
-a line is not an answer either as long as the rest is on its way.
+while a key is to be expected, no answer is sent that the key might cross on its way. Where two requests wait, the older
+one gets the answer, and the newer is kept: with it the hint can be put right when a key has crossed an answer after
+all, and nothing more is asked. Half a line is no answer either as long as the rest is on its way.
 
 A hint request has no cursor, so the place is where the last edit left it. The hint follows what is typed into it.
 """
@@ -12,15 +13,18 @@ A hint request has no cursor, so the place is where the last edit left it. The h
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from pilotfish.lsp.documents import Cursor, Edit
 from pilotfish.lsp.filters import Suggestion
 from pilotfish.lsp.typing_rhythm import Rhythm
 
-HELD = 10.0
-"""Seconds after which an old request is answered although none has followed; Helix gives requests up after 20."""
+HELD = 15.0
+"""Seconds after which a request is answered with what there is; Helix gives requests up after 20."""
+UNASKED = 0.5
+"""Seconds after an edit in which its request should have come."""
 CLEARED = 0.15
 """Seconds that a request's answer may take until a hint that an edit has made wrong is taken from the screen."""
 EXPECTED = (0.5, 1.5)
@@ -36,6 +40,8 @@ BEGINNINGS = {"word": re.compile(r"\s*(?:\w+|[^\w\s]+)"), "line": re.compile(r"\
 
 Lines = tuple[int, int]
 """First and last line that hints are asked for in."""
+EVERYWHERE: Lines = (-1, -1)
+"""No lines that an editor asks for."""
 Suggest = Callable[[str, Cursor], Awaitable[Suggestion | None]]
 
 
@@ -49,6 +55,19 @@ class Hint:
 
 
 @dataclass(eq=False, slots=True)
+class _Request:
+    """A request that waits."""
+
+    edits: int
+    """How many edits the editor had made when it asked."""
+    answer: "asyncio.Future[Hint | None]"
+
+    def resolve(self, hint: Hint | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(hint)
+
+
+@dataclass(eq=False, slots=True)
 class _Place:
     """A document that has been edited."""
 
@@ -56,10 +75,16 @@ class _Place:
     typed: bool = False
     """Whether the last edit put text in. Where it took some away, as undoing does, there is no hint to be made."""
     edits: int = 0
+    asked: int = -1
+    """The number of edits when the last request came."""
     rhythm: Rhythm = field(default_factory=Rhythm)
-    waiting: "list[asyncio.Future[Hint | None]]" = field(default_factory=list)
+    requests: list[_Request] = field(default_factory=list)
     hinted: tuple[int, Lines, float] | None = None
     """Number of edits, lines asked for and time of the request that the hint on the screen answered."""
+
+    def waiting(self) -> list[_Request]:
+        """The requests that have no answer yet, the oldest first."""
+        return [request for request in self.requests if not request.answer.done()]
 
 
 class Hints:
@@ -81,12 +106,14 @@ class Hints:
         place.rhythm.key(self._clock())
         if self._shown is not None and self._shown.uri == uri:
             self._shown = typed_into(self._shown, edit)
+        if place.waiting():
+            asyncio.get_running_loop().call_later(UNASKED, self._catch_up, uri, place, place.edits)
 
     def closed(self, uri: str) -> None:
         """Forget a document; its requests are answered with nothing."""
         place = self._places.pop(uri, None)
-        for answer in place.waiting if place is not None else ():
-            _resolve(answer, None)
+        for request in place.waiting() if place is not None else ():
+            request.resolve(None)
         if self._shown is not None and self._shown.uri == uri:
             self._shown = None
 
@@ -103,15 +130,19 @@ class Hints:
         if place is None or self._covered(place, lines):
             return None
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Hint | None] = loop.create_future()
-        owed = [old for old in place.waiting if not old.done()]
-        if owed:
-            loop.call_later(CLEARED, self._clear, place, place.edits, owed)
-        place.waiting = [*owed, answer]
-        task = asyncio.create_task(self._drive(uri, place, lines, answer))
+        request = _Request(place.edits, loop.create_future())
+        if older := place.waiting():
+            loop.call_later(CLEARED, self._clear, place, place.edits, older[0])
+        place.requests = [*older, request]
+        place.asked = place.edits
+        loop.call_later(HELD, self._give_up, uri, request)
+        self._begin(self._drive(uri, place, lines))
+        return await request.answer
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await answer
 
     @property
     def shown(self) -> Hint | None:
@@ -122,11 +153,20 @@ class Hints:
         """Let no hint be accepted that stands now."""
         self._shown = None
 
-    def _clear(self, place: _Place, edits: int, owed: "list[asyncio.Future[Hint | None]]") -> None:
-        """Take a wrong hint from the screen by answers that are owed, unless a key came since or is to be expected."""
-        if place.edits == edits and not until_quiet(place.rhythm, self._clock()):
-            for answer in owed:
-                _resolve(answer, None)
+    def _clear(self, place: _Place, edits: int, owed: _Request) -> None:
+        """Take a wrong hint from the screen by an answer that is owed, unless a key came since or is to be expected."""
+        if place.hinted is not None and place.edits == edits and not until_quiet(place.rhythm, self._clock()):
+            place.hinted = None
+            owed.resolve(None)
+
+    def _catch_up(self, uri: str, place: _Place, edits: int) -> None:
+        """Where an edit brought no request, since it crossed an answer: use the request that was kept."""
+        if place.edits == edits and place.asked != edits and place.waiting():
+            self._begin(self._drive(uri, place, EVERYWHERE))
+
+    def _give_up(self, uri: str, request: _Request) -> None:
+        """Answer before the editor complains, with what it has."""
+        request.resolve(self._shown if self._shown is not None and self._shown.uri == uri else None)
 
     def _covered(self, place: _Place, lines: Lines) -> bool:
         """Whether an entry of the menu is previewed where the hint is.
@@ -137,9 +177,7 @@ class Hints:
             return False
         return self._clock() - place.hinted[2] > SAME_MOMENT
 
-    async def _drive(
-        self, uri: str, place: _Place, lines: Lines, answer: "asyncio.Future[Hint | None]"
-    ) -> None:
+    async def _drive(self, uri: str, place: _Place, lines: Lines) -> None:
         cursor, edits, asked = place.cursor, place.edits, self._clock()
         suggestion = await self._suggest(uri, cursor) if place.typed else None
         if place.edits == edits:
@@ -150,15 +188,17 @@ class Hints:
             if more is None or more == suggestion:
                 break
             suggestion = more
-        if place.edits != edits:
-            await asyncio.sleep(HELD)
-            _resolve(answer, None)
+        waiting = place.waiting()
+        if place.edits != edits or not waiting:
             return
         self._shown = Hint(uri, cursor, suggestion) if suggestion is not None else None
         place.hinted = (edits, lines, asked) if suggestion is not None else None
-        for waiting in place.waiting:
-            _resolve(waiting, self._shown)
-        place.waiting = []
+        # Two of the same text are from two windows, and both need their answer.
+        present = [request for request in waiting if request.edits == edits]
+        place.requests = present if len(waiting) > len(present) == 1 else []
+        for request in waiting:
+            if request not in place.requests:
+                request.resolve(self._shown)
 
 
 def caret_after(edit: Edit) -> Cursor:
@@ -202,8 +242,3 @@ def until_quiet(rhythm: Rhythm, now: float) -> float:
     since = now - rhythm.last_key
     first, last = (share * rhythm.interval for share in EXPECTED)
     return last - since if first < since < last else 0.0
-
-
-def _resolve(answer: "asyncio.Future[Hint | None]", hint: Hint | None) -> None:
-    if not answer.done():
-        answer.set_result(hint)
