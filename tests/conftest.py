@@ -1,3 +1,3 @@
 """Fixtures that any test may use: a mock backend and editors with a language server."""
 
-pytest_plugins = ["harness.fixtures", "harness.ghost_latency", "harness.no_skips"]
+pytest_plugins = ["harness.fixtures", "harness.ghost_latency", "harness.no_skips", "harness.reruns"]
