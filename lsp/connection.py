@@ -296,6 +296,9 @@ class Connection:
             # One such answer to a completion may be the fault of its text; here there is no text.
             error = BackendUnreachable(str(error))
         self._fail(error)
+        if self._told[0] == "starting":
+            # Refused as before: no change of which the user is told, but nothing is starting any more.
+            self._say("error", self._problem)
 
     def _report(self, change: Change | None) -> None:
         if change is None:

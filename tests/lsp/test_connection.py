@@ -197,6 +197,19 @@ async def test_a_refused_key_needs_other_settings(windows: Windows, mock: MockBa
     assert len(window.teller.warnings) == 1
 
 
+async def test_a_second_start_that_is_refused_too(windows: Windows, mock: MockBackend) -> None:
+    """A client that pushes its settings late has us connect twice: one message, and the state is an error again."""
+    mock.configure(api_key="right")
+    window = remote(windows, mock.url, api_key=Secret("wrong"))
+    await window.connection.start()
+    await until(lambda: window.teller.state == "error")
+    asked = len(mock.log())
+    await window.connection.start()
+    await until(lambda: len(mock.log()) > asked)
+    await until(lambda: window.teller.state == "error")
+    assert len(window.teller.warnings) == 1
+
+
 async def test_a_key_that_is_refused_after_a_rest(windows: Windows, mock: MockBackend) -> None:
     """Down at first, then there but with another key: that is told, since only the user can help."""
     mock.configure(models_status=500, health=500)
