@@ -81,8 +81,9 @@ def test_2_ghost_text_and_accept(world: World, version: str) -> None:
         neovim.save()
         assert world.read(LINE.name) == LINE.with_accepted(text)
 
-        text = neovim.start(BLOCK)
-        assert text.count("\n") >= 2, "the sample should give several lines"
+        neovim.start(BLOCK)
+        world.wait(lambda: neovim.ghost().count("\n") >= 2, "several lines")
+        text = neovim.wait_ghost()
         start = len(BLOCK.before + BLOCK.typed)
         taken = []
         for key in (KEYS["accept_word"], KEYS["accept_word"], KEYS["accept_line"], KEYS["accept_line"]):

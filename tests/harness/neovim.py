@@ -15,7 +15,7 @@ from harness.neovim_rpc import NeovimRpc
 PAGE = ROOT / "docs/editors/neovim.md"
 KEYS = {"accept_word": "M-w", "accept_line": "M-l", "next": "M-n", "previous": "M-p", "dismiss": "M-x"}
 """What `configure` maps beside <Tab>, by tmux's names."""
-SETTLED = 0.3
+SETTLED = 0.5
 """Seconds for which a suggestion has to stay as it is to be taken for all of it."""
 
 
