@@ -72,7 +72,8 @@ def test_2_b_accept_word_and_rest(world: World) -> None:
     ghost = window.type_sample(LINE)
     first = ghost[: len(ghost) - len(ghost.lstrip())] + ghost.split()[0]
     window.accept("M-w")
-    assert window.wait_for_ghost(LINE.row, LINE.line + first) == ghost[len(first) :]
+    rest = ghost[len(first) :]
+    world.wait(lambda: window.ghost(LINE.row, LINE.line + first) == rest, f"ghost text {rest!r}")
     window.accept("M-w")
     window.accept()
     window.wait_for_row(LINE.row, LINE.line + ghost)
@@ -86,7 +87,7 @@ def test_2_c_accept_several_lines(world: World) -> None:
     assert ghost.endswith(" …")
     first = ghost.removesuffix(" …")
     window.accept("M-l")
-    assert window.wait_for_ghost(BLOCK.row, BLOCK.line + first) == " …"
+    world.wait(lambda: window.ghost(BLOCK.row, BLOCK.line + first) == " …", "ghost text of the other lines")
     window.accept("M-l")
     world.wait(lambda: window.row(BLOCK.row + 1), "the second line")
     window.accept()
