@@ -147,7 +147,10 @@ class Window:
         drawn, caret = node.bounding_box(), cursor.bounding_box()
         if not drawn or not caret or not node.is_visible():
             return False
-        in_window = drawn["x"] + drawn["width"] < SIZE[0] and drawn["y"] + drawn["height"] < SIZE[1]
+        size = self.page.viewport_size or {"width": 0, "height": 0}
+        in_window = (
+            drawn["x"] + drawn["width"] < size["width"] and drawn["y"] + drawn["height"] < size["height"]
+        )
         return in_window and drawn["x"] >= caret["x"] - 2 and node.evaluate(style) != ["normal", "1"]
 
     def command(self, title: str) -> None:
@@ -232,8 +235,12 @@ class Window:
 class Screen:
     """A browser, and with each server a store of its own, in which the editor keeps what it remembers."""
 
-    def __init__(self, playwright: Playwright) -> None:
+    def __init__(self, playwright: Playwright, size: tuple[int, int], scale: float) -> None:
         self._playwright = playwright
+        self._looks: Any = {
+            "viewport": {"width": size[0], "height": size[1]},
+            "device_scale_factor": scale,
+        }
         self._browser: Browser | None = None
         self._contexts: dict[str, BrowserContext] = {}
 
@@ -257,7 +264,7 @@ class Screen:
                 executable_path=tool("chromium"), args=list(_ARGUMENTS)
             )
         if server.url not in self._contexts:
-            context = self._browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
+            context = self._browser.new_context(**self._looks)
             context.set_default_timeout(30_000)
             context.add_init_script(path=_RECORDER)
             self._contexts[server.url] = context
@@ -265,11 +272,11 @@ class Screen:
 
 
 @contextmanager
-def screen() -> Iterator[Screen]:
-    """Have a browser when it is needed."""
+def screen(size: tuple[int, int] = SIZE, scale: float = 1.0) -> Iterator[Screen]:
+    """Have a browser when it is needed; windows of this size in pixels of CSS, each of which is ``scale`` wide."""
     # Not for longer than a module: its event loop would be in the way of asynchronous tests.
     with sync_playwright() as playwright:
-        made = Screen(playwright)
+        made = Screen(playwright, size, scale)
         try:
             yield made
         finally:
