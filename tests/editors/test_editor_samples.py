@@ -30,10 +30,12 @@ DEADLINE = 30.0
 async def editor(world: World) -> AsyncIterator[Editor]:
     """A language server of the user's, with the local backend that it has started."""
     client = await LspClient.start([str(world.bin / "pilotfish")], env=world.env, cwd=world.project)
-    opened = await Editor(client, world.project).initialize(options={"completion": {"prefetch": "never"}})
-    await opened.ready(60)
-    yield opened
-    await client.stop()
+    try:
+        opened = await Editor(client, world.project).initialize(options={"completion": {"prefetch": "never"}})
+        await opened.ready(60)
+        yield opened
+    finally:
+        await client.stop()
 
 
 async def suggested(

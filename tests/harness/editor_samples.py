@@ -27,9 +27,9 @@ def largest(numbers):
     """The largest of the numbers."""
 '''
 _GREETINGS = """GREETINGS = {
-    "日本 🐟": "hello, dear fish",
-    "日本 🐱": "hello, dear cat",
-    "日本 🐶": "hello, dear dog",
+    "日本 🐟": "hello, my dear fish",
+    "日本 🐱": "hello, my dear cat",
+    "日本 🐶": "hello, my dear dog",
 """
 _TABS = """def table(rows):
 \tfor row in rows:
@@ -61,7 +61,7 @@ class EditorSample:
     before: str
     """The file up to the cursor; it ends within the cursor's line."""
     typed: str
-    """Nothing that an editor would close by itself, such as a quote."""
+    """One key, so that no answer to an earlier one has a say; none that an editor would close, such as a quote."""
     after: str = ""
     """The file from the cursor on."""
 
@@ -94,12 +94,12 @@ LINE = EditorSample("main.py", _MAIN + "i", "f", "\n")
 """Four words, the last of which ends in a colon."""
 LOOP = EditorSample("loop.py", _LOOP + "for ", "j", "\n")
 """Two words."""
-WIDE = EditorSample("greetings.py", _GREETINGS + '    "日本 🐦": "hello,', " d", "\n}\n")
+WIDE = EditorSample("greetings.py", _GREETINGS + '    "日本 🐦": "hello, m', "y", "\n}\n")
 """Two wide characters and an emoji stand before the cursor in its line; two words and a quote's end are suggested."""
 CRLF = replace(LINE, name="crlf.py").with_crlf()
-TABS = EditorSample("cubes.py", _TABS + "\tfor", " i", "\n")
+TABS = EditorSample("cubes.py", _TABS + "\tfor ", "i", "\n")
 """A tab stands before the cursor."""
-BLOCK = EditorSample("largest.py", _SMALLEST + "    resu", "lt", "\n")
+BLOCK = EditorSample("largest.py", _SMALLEST + "    resul", "t", "\n")
 """Several lines, when asked for by hand, or with `completion.multiline = "always"`."""
 TWO_PLACES = (LINE, LOOP)
 
