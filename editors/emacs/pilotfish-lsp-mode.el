@@ -34,18 +34,20 @@
 (defun pilotfish-lsp-mode--opened ()
   "Show suggestions in this buffer, if our server has it."
   (when (pilotfish-lsp-mode--workspace)
-    (setq pilotfish-client 'lsp-mode)
-    (pilotfish-mode 1)
-    (when (fboundp 'lsp-inline-completion-mode)
+    (unless pilotfish-mode
+      (setq pilotfish-client 'lsp-mode)
+      (pilotfish-mode 1))
+    (when (bound-and-true-p lsp-inline-completion-mode)
       (lsp-inline-completion-mode -1))))
 
 (defun pilotfish-lsp-mode--closed ()
-  "Show no suggestions in this buffer any more."
-  (pilotfish-mode -1))
+  "Show no suggestions in this buffer any more, if lsp-mode has left it."
+  (unless lsp-managed-mode
+    (pilotfish-mode -1)))
 
-;; Late, behind what switches lsp-mode's own inline completion on.  Both hooks run again and again.
+;; Late, behind what switches lsp-mode's own inline completion on, which happens each time a server registers something.
 (add-hook 'lsp-configure-hook #'pilotfish-lsp-mode--opened 90)
-(add-hook 'lsp-unconfigure-hook #'pilotfish-lsp-mode--closed)
+(add-hook 'lsp-managed-mode-hook #'pilotfish-lsp-mode--closed)
 
 (defun pilotfish-lsp-mode--status (_workspace status)
   "Take STATUS, what the server says of itself."
