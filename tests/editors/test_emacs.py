@@ -6,9 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.editor_samples import CRLF, LATENCY_BASE, LATENCY_KEYS, LINE, LOOP, TABS, WIDE, EditorSample
+from harness.editor_samples import (
+    BLOCK,
+    CRLF,
+    LATENCY_BASE,
+    LATENCY_KEYS,
+    LINE,
+    LOOP,
+    TABS,
+    WIDE,
+    EditorSample,
+)
 from harness.editor_world import World
-from harness.emacs import CLIENTS, Emacs, install
+from harness.emacs import CLIENTS, Emacs, install, visible
 from harness.ghost_latency import record
 
 PROGRESS = {"lsp-mode": "⌛ ", "eglot": "%]"}
@@ -113,6 +123,28 @@ def test_2_accept_by_word_and_line(emacs: Emacs) -> None:
     )
     emacs.save()
     assert emacs.world.read(LOOP.name) == LOOP.with_accepted(ghost)
+
+
+def test_2_several_suggestions(emacs: Emacs) -> None:
+    """Asked for by hand there are several, some of several lines; all of the shown one is inserted."""
+    first = suggested(emacs, BLOCK)
+    emacs.command("pilotfish-suggest")
+    seen = [first]
+    for _ in range(6):
+        emacs.terminal.press("M-n")
+        emacs.world.wait(lambda: emacs.drawn(emacs.state()) == visible(emacs.state().ghost), "it to be drawn")
+        seen.append(emacs.state().ghost)
+        if len(set(seen)) > 1 and "\n" in seen[-1]:
+            break
+        time.sleep(0.5)
+    assert len(set(seen)) > 1
+    ghost = emacs.ghost()
+    emacs.terminal.press("Tab")
+    emacs.world.wait(
+        lambda: emacs.state().before.endswith(BLOCK.typed + ghost), "the suggestion to be inserted"
+    )
+    emacs.save()
+    assert emacs.world.read(BLOCK.name) == BLOCK.with_accepted(ghost)
 
 
 def test_3_typing_through_and_against(emacs: Emacs) -> None:
@@ -230,3 +262,34 @@ def test_documented_lines(world: World) -> None:
         for line in install_lines.splitlines():
             if "load-path" not in line and "pilotfish-command" not in line:
                 assert line in page
+
+
+def test_completion_preview(world: World) -> None:
+    """Eglot and Emacs' own preview show a suggestion's first line, by the page's lines and no Lisp of ours."""
+    page = (Path(__file__).parents[2] / "docs/editors/emacs.md").read_text("utf-8")
+    lines = page.split("## Without our Lisp")[1].split("```elisp\n")[1].split("```")[0]
+    (world.home / ".emacs.d").mkdir()
+    (world.home / ".emacs.d/init.el").write_text(lines)
+    window = Emacs(world, "eglot")
+    file = world.write(LINE.name, LINE.content)
+    window.terminal.press("C-x", "C-f", "C-a", "C-k")
+    window.terminal.type(f"{file}\n")
+    world.wait(lambda: "Connected!" in window.state().messages and world.local_backend(), "the server")
+    window.go_to(LINE.row + 1)
+    world.wait(lambda: world.completions() > 0, "the backend to be warm")
+    window.terminal.type(LINE.typed)
+
+    def shown() -> bool:
+        if window.state().ghost:
+            return True
+        window.terminal.press("BSpace")
+        window.terminal.type(LINE.typed)
+        time.sleep(1)
+        return False
+
+    world.wait(shown, "a preview")
+    ghost = window.state().ghost
+    window.terminal.press("Tab")
+    world.wait(lambda: window.state().before.endswith(LINE.typed + ghost), "the preview to be inserted")
+    window.save()
+    assert world.read(LINE.name) == LINE.with_accepted(ghost)

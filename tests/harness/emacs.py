@@ -174,7 +174,7 @@ class Emacs:
             found.append(state.ghost)
             return (
                 bool(state.ghost)
-                and self.drawn(state) == _visible(state.ghost)
+                and self.drawn(state) == visible(state.ghost)
                 and state == self._again(state)
             )
 
@@ -243,6 +243,6 @@ def _grey(cells: list[Cell]) -> str:
     return text
 
 
-def _visible(ghost: str) -> list[str]:
+def visible(ghost: str) -> list[str]:
     """The lines of ghost text as they can be read from a screen."""
     return [line.rstrip() for line in ghost.split("\n")]
