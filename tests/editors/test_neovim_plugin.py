@@ -272,3 +272,13 @@ def test_tells_where_the_cursor_rests(nvim: NeovimChild) -> None:
     assert sent[0] == "pilotfish/cursor"
     assert sent[1]["position"] == {"line": 3, "character": 0}
     assert sent[1]["textDocument"]["uri"].endswith("/a.py")
+
+
+def test_looks_the_same_behind_bold_text(nvim: NeovimChild) -> None:
+    """Ghost text has the colour of the scheme's hints, and takes over nothing of what stands before it."""
+    look = nvim.lua("return vim.api.nvim_get_hl(0, { name = 'PilotfishGhost' })")
+    hint = nvim.lua("return vim.api.nvim_get_hl(0, { name = 'NonText', link = false })")
+    assert (look["fg"], look["nocombine"]) == (hint["fg"], True)
+    nvim.command("highlight PilotfishGhost guifg=#123456")
+    nvim.command("doautocmd ColorScheme")
+    assert nvim.lua("return vim.api.nvim_get_hl(0, { name = 'PilotfishGhost' }).fg") == 0x123456

@@ -40,13 +40,13 @@ def configure(world: World, options: str = "") -> None:
 class Neovim:
     """Neovim with files of the project. It ends with its world, or by `quit`."""
 
-    def __init__(self, world: World, version: str, *files: str) -> None:
+    def __init__(self, world: World, version: str, *files: str, columns: int = 100, rows: int = 30) -> None:
         self.world = world
         # A socket's path has a limit of about 100 bytes, and a test's own folder may be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="neovim-"))
         place = self._folder / "s"
         program = editor(f"neovim-{version}", "nvim")
-        self.terminal = world.terminal([program, "--listen", place, *files])
+        self.terminal = world.terminal([program, "--listen", place, *files], columns=columns, rows=rows)
         world.wait(place.exists, "Neovim's socket")
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)

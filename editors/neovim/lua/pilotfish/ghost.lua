@@ -6,16 +6,20 @@ local M = {}
 local namespace = vim.api.nvim_create_namespace('pilotfish')
 M.namespace = namespace
 
---- The highlight groups, linked by default, and to what: the first that there is.
+--- The highlight groups, and as what they look by default: the first that there is.
 M.GROUPS = { PilotfishGhost = { 'ComplHint', 'NonText' }, PilotfishCount = { 'ComplHintMore', 'MoreMsg' } }
 
 --- Give the highlight groups a look, where the colour scheme has none for them.
 function M.highlight()
   for group, candidates in pairs(M.GROUPS) do
-    local link = vim.iter(candidates):find(function(name)
-      return vim.fn.hlexists(name) == 1
+    local name = vim.iter(candidates):find(function(candidate)
+      return vim.fn.hlexists(candidate) == 1
     end)
-    vim.api.nvim_set_hl(0, group, { link = link, default = true })
+    local look = vim.api.nvim_get_hl(0, { name = name, link = false })
+    -- Not bold or italic for standing behind such text. A mere link could not say so.
+    look.nocombine, look.default = true, true
+    look.cterm = vim.tbl_extend('force', look.cterm or {}, { nocombine = true })
+    vim.api.nvim_set_hl(0, group, look)
   end
 end
 
