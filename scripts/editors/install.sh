@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-.editors}"
 dir=$(cd "${1:-.editors}" && pwd)
 failed=
-for part in tools lint user neovim helix emacs vscode; do
+for part in tools lint user neovim helix emacs vim vscode; do
     start=$(date +%s)
     if sh "$here/$part.sh" "$dir"; then
         echo "editors: $part is installed ($(($(date +%s) - start)) s)"
