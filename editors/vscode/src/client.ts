@@ -27,6 +27,7 @@ export interface ClientParts {
   readonly settings: () => Promise<Tree>;
   /** Whether completions are switched on. */
   readonly mayAsk: () => boolean;
+  readonly contextOf: (context: vscode.InlineCompletionContext) => vscode.InlineCompletionContext;
   readonly progress: NonNullable<Middleware['handleWorkDoneProgress']>;
   /** The server ended though nobody asked it to. */
   readonly ended: () => void;
@@ -68,7 +69,7 @@ export function createClient(parts: ClientParts): QuietClient {
     middleware: {
       handleWorkDoneProgress: parts.progress,
       provideInlineCompletionItems: (document, position, context, token, next) =>
-        parts.mayAsk() ? next(document, position, context, token) : null,
+        parts.mayAsk() ? next(document, position, parts.contextOf(context), token) : null,
       workspace: {
         // Not as VS Code would answer: it adds every default, and those would outrank the user's config.toml.
         configuration: async (params) => {

@@ -22,15 +22,32 @@ const ANNOUNCED: StaticFeature = {
   clear: () => undefined,
 };
 
-/** Have VS Code ask again where a client's server knows more than it has said. */
-export function askForMore(client: LanguageClient): void {
-  client.registerFeature(ANNOUNCED);
-  client.onNotification('pilotfish/more', (more: More) => {
-    if (isUnderCursor(more)) {
-      // Older versions take no argument and ask as if by hand; the server knows better.
-      void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', { explicit: false });
-    }
-  });
+/** Has VS Code ask again where a client's server knows more than it has said. */
+export class AskingAgain {
+  private asking = false;
+
+  /** Announce it to a client's server, and do it when that server says so. */
+  listen(client: LanguageClient): void {
+    client.registerFeature(ANNOUNCED);
+    client.onNotification('pilotfish/more', async (more: More) => {
+      if (!isUnderCursor(more)) {
+        return;
+      }
+      this.asking = true;
+      try {
+        // It asks as if by hand, and shows the longer one in place of the half: newer versions would keep the half
+        // first in their list. Where the half was dismissed meanwhile, the command does nothing.
+        await vscode.commands.executeCommand('editor.action.inlineSuggest.showNext');
+      } finally {
+        this.asking = false;
+      }
+    });
+  }
+
+  /** What a question is to the server: one of ours is not by hand, also where somebody has typed on meanwhile. */
+  contextOf(context: vscode.InlineCompletionContext): vscode.InlineCompletionContext {
+    return this.asking ? { ...context, triggerKind: vscode.InlineCompletionTriggerKind.Automatic } : context;
+  }
 }
 
 function isUnderCursor({ textDocument, position }: More): boolean {

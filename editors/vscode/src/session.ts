@@ -7,7 +7,7 @@ import type { Configuration } from './configuration';
 import { Crashes } from './crashes';
 import { withDeadline } from './deadline';
 import { Messages } from './messages';
-import { askForMore } from './more';
+import { AskingAgain } from './more';
 import type { Place } from './place';
 import { Progresses } from './progress';
 import { needsRestart, startOptions, type Tree } from './settings';
@@ -144,6 +144,7 @@ export class Session implements vscode.Disposable {
     this.become({ kind: 'starting' });
     this.switchedOn = true;
     const tree = (this.sent = this.configuration.tree);
+    const again = new AskingAgain();
     const progresses = new Progresses((token) => this.notify('window/workDoneProgress/cancel', { token }));
     const client: QuietClient = (this.client = createClient({
       server: found.path,
@@ -154,6 +155,7 @@ export class Session implements vscode.Disposable {
       options: () => startOptions(tree, vscode.workspace.isTrusted),
       settings: () => this.configuration.treeWithKey(),
       mayAsk: () => this.configuration.enabled,
+      contextOf: (context) => again.contextOf(context),
       progress: (token, params, next) => {
         progresses.handle(token, params, () => {
           next(token, params);
@@ -170,7 +172,7 @@ export class Session implements vscode.Disposable {
         this.changed.fire();
       }
     });
-    askForMore(client);
+    again.listen(client);
     this.messages.show(client);
     this.log.info(`starting ${found.path}`);
     try {
