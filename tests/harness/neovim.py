@@ -53,6 +53,8 @@ class Neovim:
         self._socket.connect(str(place))
         self._files = self._socket.makefile("rb"), self._socket.makefile("wb")
         self.rpc = NeovimRpc(*self._files)
+        # It answers before it has read its init.lua.
+        world.wait(lambda: self.rpc.lua("return vim.v.vim_did_enter == 1"), "the end of its start")
         self.rpc.lua(RECORD_STATES)
 
     def close(self) -> None:
