@@ -161,10 +161,13 @@ def test_3_typing_through_and_against(world: World, version: str) -> None:
 
 def test_4_wide_characters_crlf_tabs(world: World, version: str) -> None:
     """Behind an emoji and CJK, in a CRLF file and behind tabs it is drawn at the cursor and inserted exactly."""
-    configure(world)
+    configure(world, BLOCKS)
     with Neovim(world, version) as neovim:
         for sample in (WIDE, CRLF, TABS):
-            text = neovim.start(sample)
+            neovim.start(sample)
+            if sample is CRLF:
+                world.wait(lambda: "\n" in neovim.ghost(), "a second line")
+            text = neovim.wait_ghost()
             row, column = neovim.terminal.cursor()
             first = as_drawn(text).split("\n")[0]
             drawn = "".join(cell.text for cell in neovim.terminal.cells()[row][column:]).rstrip()
