@@ -33,9 +33,8 @@ def typed(window: Window, sample: EditorSample) -> Seen:
 
 
 def asked(window: Window, sample: EditorSample) -> Seen:
-    """Open a sample, type, ask by hand, and wait for a suggestion of several lines."""
-    window.begin(sample)
-    window.type(sample.typed)
+    """Open a sample in which all is typed, ask by hand, and wait for a suggestion of several lines."""
+    window.begin(replace(sample, before=sample.before + sample.typed))
     window.press(ASK)
     window.wait(lambda: window.seen().below, "a suggestion of several lines")
     return window.wait_ghost()
@@ -213,7 +212,9 @@ def switched(request: pytest.FixtureRequest, window: Window) -> Iterator[str]:
     """The command that switches completions off, everywhere or for Python; afterwards they are on again."""
     title: str = request.param
     yield title
-    window.server.set({"pilotfish.enable": None, "pilotfish.languages.disabled": None})
+    if "off" in window.seen().status:
+        window.command(title)
+        window.wait_status(READY)
 
 
 def test_5_silence_in_secrets(window: Window) -> None:

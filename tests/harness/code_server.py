@@ -63,28 +63,15 @@ class CodeServer:
         self._process: subprocess.Popen[bytes] | None = None
         # An address without a gallery, so that no extension is looked up.
         self._env = world.env | {"EXTENSIONS_GALLERY": '{"serviceUrl": ""}'}
-        self.settings: dict[str, Any] = dict(QUIET) | {"security.workspace.trust.enabled": not trusting}
-        self.set(settings or {})
-
-    def set(self, settings: Mapping[str, Any]) -> None:
-        """Change the user's settings.json, as one does by hand; a value of None takes a setting out again."""
-        if self.settings_file.exists():
-            self.saved_settings()
-        for name, value in settings.items():
-            if value is None:
-                self.settings.pop(name, None)
-            else:
-                self.settings[name] = value
-        self.settings_file.parent.mkdir(parents=True, exist_ok=True)
-        # In one step: the editor watches the file.
-        new = self.settings_file.with_suffix(".new")
-        new.write_text(json.dumps(self.settings, indent=2))
-        new.replace(self.settings_file)
+        # Before it starts: it does not notice here what others write into its settings later.
+        self.settings_file.parent.mkdir(parents=True)
+        trust = {"security.workspace.trust.enabled": not trusting}
+        self.settings_file.write_text(json.dumps({**QUIET, **trust, **(settings or {})}, indent=2))
 
     def saved_settings(self) -> dict[str, Any]:
         """What stands in the user's settings.json, whoever wrote it."""
-        self.settings = json.loads(self.settings_file.read_text())
-        return self.settings
+        settings: dict[str, Any] = json.loads(self.settings_file.read_text())
+        return settings
 
     def install(self, vsix: Path) -> str:
         """Install an extension as `code --install-extension` does; what it said. Raises AssertionError."""
