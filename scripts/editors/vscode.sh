@@ -64,9 +64,6 @@ build() {
     cd "$dir/node_modules/code-server/lib/vscode"
     npm install --omit=dev --ignore-scripts
     native @vscode/spdlog native-watchdog @vscode/native-watchdog node-pty
-    # It looks for files with ripgrep, which the tests' own tools have.
-    mkdir -p node_modules/@vscode/ripgrep/bin
-    ln -sf "$editors/ripgrep/bin/rg" node_modules/@vscode/ripgrep/bin/rg
     [ -e node_modules.asar ] || ln -s node_modules node_modules.asar
 }
 native() {
