@@ -1,5 +1,6 @@
 """What the tests of all editors share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from harness.editor_world import World
 from harness.team_backend import TeamBackend
+
+# A job that is cancelled gets a SIGTERM: editors and backends end then as well.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The backend as a process of its own, started as a launcher starts it, with the in-memory engine."""
 
+import atexit
 import json
 import subprocess
 import time
@@ -37,6 +38,8 @@ class BackendProcess:
         self._argv += [*(["--api-key-stdin"] if key else []), *options]
         self._environment = dict(environment or {})
         self.process: subprocess.Popen[str] | None = None
+        # An interrupt may keep pytest from taking everything down.
+        atexit.register(self.end)
 
     def start(self) -> Self:
         """Start, and wait until it says where it is."""
@@ -112,6 +115,7 @@ class BackendProcess:
 
     def end(self) -> None:
         """End it if it has not ended, by its pid."""
+        atexit.unregister(self.end)
         if self.process is None:
             return
         if self.process.poll() is None:

@@ -1,5 +1,6 @@
 """One fresh user with a home, a project and nothing else: what each test of a real editor starts from."""
 
+import atexit
 import os
 import re
 import signal
@@ -76,6 +77,8 @@ class World:
         models.symlink_to(user_cache_path("pilotfish") / "models")
         self.witnesses: list[Callable[[], str]] = []
         self._terminals: list[Terminal] = []
+        # An interrupt may keep pytest from taking everything down.
+        atexit.register(self._end_all)
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file of the project, byte for byte; its path."""
@@ -166,15 +169,23 @@ class World:
 
         A local backend that its state file names is meant to outlive editors; it only ends here.
         """
-        for terminal in self._terminals:
-            terminal.close()
+        self._close_terminals()
         deadline = time.monotonic() + leaving
         while (left := self._left_over()) and time.monotonic() < deadline:
             time.sleep(0.05)
         report = self.report() if left else ""
-        end(self.processes())
+        self._end_all()
         names = [f"{process.name} {process.pid}" for process in left]
         assert not left, f"left after the editors had ended: {', '.join(names)}\n{report}"
+
+    def _close_terminals(self) -> None:
+        for terminal in self._terminals:
+            terminal.close()
+
+    def _end_all(self) -> None:
+        self._close_terminals()
+        end(self.processes())
+        atexit.unregister(self._end_all)
 
     def _left_over(self) -> list[WorldProcess]:
         named = self.local_backend()
@@ -194,9 +205,7 @@ class World:
             self.close()
             return
         # The failure of the test itself says more than what it left behind.
-        for terminal in self._terminals:
-            terminal.close()
-        end(self.processes())
+        self._end_all()
 
 
 def completions_at(url: str, key: str) -> int:
