@@ -10,7 +10,7 @@ dir=$editors/vim
 exec 9>"$editors/vim.lock"
 flock 9
 sh "$here/deb-overlay.sh" trixie "$dir" "vim vim-ale" usr/bin/vim.basic
-share=$(find "$dir"/root/usr/share/vim -maxdepth 1 -name 'vim[0-9]*' | head -n 1)
+share=$(find "$dir/root/usr/share/vim" -maxdepth 1 -name 'vim[0-9]*' | head -n 1)
 cat >"$dir/bin/vim" <<END
 #!/bin/sh
 VIMRUNTIME="$share" TERMINFO_DIRS=/etc/terminfo:/lib/terminfo:/usr/share/terminfo exec "$dir/root/usr/bin/vim.basic" "\$@"
