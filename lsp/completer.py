@@ -310,6 +310,7 @@ class Completer:
                 now = self._clock()
                 due = pending.due(call, session.rhythm, now) - now
                 if suggestion is not None and due <= 0:
+                    suggestion = pending.presentable(suggestion)
                     self._unfinished.shown(query, place, typed, suggestion, call)
                     return suggestion, True
                 try:

@@ -1,7 +1,7 @@
 """What the completer knows of an open document between two requests, and of a request until it is answered."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pilotfish.lsp.calls import Call
 from pilotfish.lsp.documents import Cursor, Edit
@@ -11,6 +11,8 @@ from pilotfish.lsp.typing_rhythm import Rhythm
 
 AT_REST = 0.7
 """Seconds after a request until an unfinished line is shown as it is, when the user is not in a burst of typing."""
+BY_HAND = 3.0
+"""The same for who asked by hand: they wait for it, and would rather have all of it."""
 STREAMED = 0.25
 """Seconds that a line gets in any case from its first token to its end."""
 
@@ -27,9 +29,16 @@ class Pending:
     call: Call | None = None
 
     def due(self, call: Call, rhythm: Rhythm, now: float) -> float:
-        """When a line that is not complete yet is shown as it is."""
-        at_rest = max(self.asked + AT_REST, (call.first or now) + STREAMED)
-        return rhythm.due(now, at_rest=at_rest) if self.query.automatic else at_rest
+        """When what is not complete yet is shown as it is."""
+        streamed = (call.first or now) + STREAMED
+        if not self.query.automatic:
+            return max(self.asked + BY_HAND, streamed)
+        return rhythm.due(now, at_rest=max(self.asked + AT_REST, streamed))
+
+    def presentable(self, suggestion: Suggestion) -> Suggestion:
+        """What of an unfinished suggestion is shown: of a block that was asked for by hand its whole lines."""
+        whole, newline, _ = suggestion.text.rpartition("\n")
+        return suggestion if self.query.automatic or not newline else replace(suggestion, text=whole)
 
     def resolve(self, suggestion: Suggestion | None) -> None:
         """Answer it, unless that was done, and do no more for it."""

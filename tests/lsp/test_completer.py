@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.fake_backend import FakeSource, Stream
+from pilotfish.lsp import sessions
 from pilotfish.lsp.client import BackendUnreachable
 from pilotfish.lsp.completer import Completer
 from pilotfish.lsp.documents import Cursor, TextBuffer
@@ -352,3 +353,14 @@ async def test_what_a_broken_stream_brought_is_shown_once_and_not_remembered(edi
     other.feed(LINE[4:])
     other.end()
     assert text_of(await again) == LINE[4:]
+
+
+async def test_who_asks_by_hand_gets_whole_lines(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that takes too long is shown as far as its last whole line, not with half of the next one."""
+    monkeypatch.setattr(sessions, "BY_HAND", 0.05)
+    task = editor.ask(automatic=False)
+    stream = await editor.stream()
+    stream.feed(" with open(path) as file:\n        return json.lo")
+    suggestion = await task
+    assert suggestion is not None
+    assert suggestion.text == "with open(path) as file:"
