@@ -32,6 +32,13 @@ def test_waits(world, team_backend, breaks):
     waiting.wait()
 """
 
+RUN = """
+import signal, sys
+import pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without it
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
@@ -40,7 +47,7 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "EDITORS": str(editors_folder())}
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'base'}"]
+    argv = [sys.executable, "-c", RUN, "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'base'}"]
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(argv, cwd=tmp_path, env=environment, stdout=log, stderr=log)
     pids = tmp_path / "pids"
