@@ -91,6 +91,13 @@ class World:
         """Read a file of the project."""
         return (self.project / name).read_bytes()
 
+    def holds_file(self, name: str, content: bytes) -> bool:
+        """Whether a file is on disk and holds exactly this; an editor that saves beside has it away for a moment."""
+        try:
+            return self.read(name) == content
+        except FileNotFoundError:
+            return False
+
     def shell(self, line: str, *, seconds: float = 60.0) -> str:
         """Run a line as the user types it into a shell in the home folder; what it printed (AssertionError)."""
         ran = subprocess.run(

@@ -173,7 +173,7 @@ class Helix:
         """Write the file, and see that it is on disk what is expected, byte for byte."""
         self.command("w!")
         try:
-            self.world.wait(lambda: self.world.read(self.name) == expected, "the file on disk")
+            self.world.wait(lambda: self.world.holds_file(self.name, expected), "the file on disk")
         except AssertionError as error:
             found = self.world.read(self.name)
             raise AssertionError(f"on disk: {found!r}\nexpected: {expected!r}\n{error}") from None
