@@ -50,6 +50,7 @@ CONSTANTS = {"pathsep", "sep", "PathLike", "fspath"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval"}
 HEAVY = {
     *("ctranslate2", "fastapi", "gguf", "grpc", "huggingface_hub", "numpy", "pydantic", "rich", "starlette"),
+    *("accelerate", "datasets", "datasketch", "deepspeed", "detect_secrets", "matplotlib", "peft", "scipy"),
     *("torch", "transformers", "tritonclient", "uvicorn", "xllamacpp"),
 }
 """Libraries that are only imported where they are needed, inside a function."""
