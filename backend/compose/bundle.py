@@ -24,7 +24,7 @@ from .team import Team, values_of
 SUMS = "SHA256SUMS"
 IMAGES = "images.tar"
 ROOT = "pilotfish-team"
-_LEFT_OUT = ("keys", "secrets", "data", "models", "checkpoints")
+_LEFT_OUT = ("keys", "secrets", "data", "models", "checkpoints", "training")
 _BLOCK = 1 << 20
 _README = """\
 A team backend of Pilotfish for a host without internet. With pilotfish-backend there:

@@ -18,7 +18,7 @@ GRAFANA_PASSWORD = Path("secrets") / "grafana-password"
 PIP_CONF = Path("secrets") / "pip.conf"
 _FILES = Path(__file__).parent / "files"
 _PRIVATE = ("secrets",)
-_WRITTEN_BY_CONTAINERS = ("data/prometheus", "data/grafana")
+_WRITTEN_BY_CONTAINERS = ("data/prometheus", "data/grafana", "training")
 _PIP_CONF = (
     "# Settings of pip for building the images, e.g. [global] and index-url of your company's index.\n"
 )
@@ -81,6 +81,7 @@ def make_private(folder: Path, team: Team) -> None:
             write_private(folder / secret, text)
     own(folder / "secrets", team)
     own(folder / "data", team)
+    own(folder / "training", team)
 
 
 def write_environment(folder: Path, team: Team) -> None:

@@ -13,6 +13,8 @@ Profile = Literal["python", "cpu", "fastertransformer", "external"]
 
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 MONITORING = "monitoring"
+_ONE_OFF = ("tools", "train")
+"""Profiles of services that do one thing and end."""
 DEFAULT_FOLDER = "pilotfish-team"
 _MOST_PORTS = 65535
 OWN_TRITON = "triton"
@@ -80,7 +82,13 @@ OWNED = (
 )
 """Variables that a Team is written to; the first eight are FauxPilot's."""
 
-OPTIONAL = ("SERVE_OPTIONS", "PROXY_MEMORY", "FASTERTRANSFORMER_IMAGE", "COMPOSE_PROJECT_NAME")
+OPTIONAL = (
+    "SERVE_OPTIONS",
+    "PROXY_MEMORY",
+    "TRAIN_MEMORY",
+    "FASTERTRANSFORMER_IMAGE",
+    "COMPOSE_PROJECT_NAME",
+)
 """Variables that compose.yaml reads too, if somebody has set them in `.env`."""
 
 
@@ -135,7 +143,7 @@ def team_of(values: Mapping[str, str], folder: Path, *, base: Team | None = None
 def _with_profiles(team: Team, text: str) -> Team:
     named = [name for name in text.split(",") if name]
     serving = [profile for profile in PROFILES if profile in named] or ["external"]
-    if len(serving) > 1 or (unknown := set(named) - {*PROFILES, MONITORING, "tools"}):
+    if len(serving) > 1 or (unknown := set(named) - {*PROFILES, MONITORING, *_ONE_OFF}):
         wrong = " and ".join(serving) if len(serving) > 1 else ", ".join(sorted(unknown))
         raise ComposeError(
             f"COMPOSE_PROFILES: {wrong}: expected one of {', '.join(PROFILES[:3])}, and {MONITORING}."

@@ -19,7 +19,7 @@ from pilotfish.backend.proxy.metrics import Metrics
 
 COMPOSE = FILES / "compose.yaml"
 BACKENDS = ("python", "cpu", "fastertransformer")
-OURS = re.compile(r"pilotfish-(proxy|triton|triton-cpu):")
+OURS = re.compile(r"pilotfish-(proxy|triton|triton-cpu|train):")
 TEAM = Team(
     profile="external",
     gpus=(0, 1),
@@ -44,9 +44,9 @@ def program(name: str) -> str:
 
 
 def combinations() -> list[tuple[str, ...]]:
-    """No, one or all of the ways to serve, with and without monitoring and tools."""
+    """No, one or all of the ways to serve, with and without monitoring and what ends by itself."""
     serving: list[tuple[str, ...]] = [(), *((name,) for name in BACKENDS), BACKENDS]
-    extras = [(), ("monitoring",), ("tools",), ("monitoring", "tools")]
+    extras = [(), ("monitoring",), ("tools",), ("train",), ("monitoring", "tools", "train")]
     return [(*some, *extra) for some, extra in itertools.product(serving, extras)]
 
 
@@ -59,14 +59,14 @@ def test_compose_takes_every_combination_of_profiles(folder: Path, profiles: tup
     serving = {f"triton-{name}" for name in profiles if name in BACKENDS}
     expected = {"proxy", *serving, *({"verify"} if serving else ())}
     expected |= {"prometheus", "grafana"} if "monitoring" in profiles else set()
-    expected |= {"tools"} if "tools" in profiles else set()
+    expected |= {"tools", "train"} & set(profiles)
     assert set(done.stdout.split()) == expected
 
 
 @needs_compose
 def test_the_file_keeps_to_the_specification(folder: Path) -> None:
     """As written and as Compose resolves it, by the schema of the Compose specification."""
-    full = resolved(folder, *BACKENDS, "monitoring", "tools")
+    full = resolved(folder, *BACKENDS, "monitoring", "tools", "train")
     (folder / "resolved.json").write_text(json.dumps(full))
     done = subprocess.run(
         [
@@ -89,7 +89,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("files")
     shutil.copytree(FILES, folder, dirs_exist_ok=True)
     (folder / ".env").write_text(dotenv.render(values_of(TEAM), []))
-    found: dict[str, Any] = resolved(folder, *BACKENDS, "monitoring", "tools")["services"]
+    found: dict[str, Any] = resolved(folder, *BACKENDS, "monitoring", "tools", "train")["services"]
     return found
 
 
@@ -144,11 +144,24 @@ def test_gpus_are_reserved_where_there_are_some(services: dict[str, Any]) -> Non
     reserved = {
         name for name, service in services.items() if "reservations" in service["deploy"]["resources"]
     }
-    assert reserved == {"triton-python", "triton-fastertransformer"}
+    serving = {"triton-python", "triton-fastertransformer"}
+    assert reserved == {*serving, "train"}
     for name in reserved:
         (device,) = services[name]["deploy"]["resources"]["reservations"]["devices"]
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    for name in serving:
         assert services[name]["environment"]["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+@needs_compose
+def test_training_has_what_its_processes_share_and_no_way_out(services: dict[str, Any]) -> None:
+    """More shared memory than Docker gives, memory that may be pinned, no network; the base can't be changed."""
+    train = services["train"]
+    assert int(train["shm_size"]) == 8 * 1024**3
+    assert train["ulimits"]["memlock"] == -1
+    assert train["network_mode"] == "none"
+    mounts = {mount["target"]: mount.get("read_only", False) for mount in train["volumes"]}
+    assert mounts == {"/training": False, "/checkpoints": True}
 
 
 @needs_compose
