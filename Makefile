@@ -34,8 +34,9 @@ test: setup
 	@sh scripts/compose.sh $(COMPOSE) || echo "continuing without Docker Compose" >&2
 	$(BIN)/pytest $(ARGS)
 
-# What needs torch and transformers; pinned and heavy, so in an environment of its own.
+# What needs torch, transformers and DeepSpeed; pinned and heavy, so in an environment of its own.
 test-train: $(TRAIN_STAMP)
+	@sh scripts/triton.sh $(TRITON) || echo "continuing without Triton" >&2
 	$(TRAIN_VENV)/bin/python -m pytest tests/train $(ARGS)
 
 $(TRAIN_STAMP): pyproject.toml scripts/setup-train.sh
