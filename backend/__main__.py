@@ -19,10 +19,14 @@ _EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("gguf", "huggingface_hub", "numpy", "pip", "xllamacpp"), "local"),
     **dict.fromkeys(("ctranslate2", "tokenizers"), "ctranslate2"),
     **dict.fromkeys(("grpc", "tritonclient"), "triton"),
+    **dict.fromkeys(("datasets", "datasketch", "detect_secrets"), "train"),
+    **dict.fromkeys(("accelerate", "deepspeed", "matplotlib", "peft", "torch", "transformers"), "train"),
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
 _EXTRAS_FOR: Mapping[str, str] = {
     **dict.fromkeys(("convert", "verify", "compose"), "convert"),
+    "dataset": "train",
+    "finetune": "train",
     **{engine: engine for engine in ("ctranslate2", "triton")},
 }
 """Commands and engines with an extra of their own."""
@@ -35,6 +39,8 @@ _NEEDED: Mapping[str, Sequence[str]] = {
     "pull": ("gguf", "rich"),
     "convert": ("numpy", "rich"),
     "verify": ("numpy", "rich"),
+    "dataset": ("datasketch", "detect_secrets", "numpy", "rich"),
+    "finetune": ("accelerate", "matplotlib", "numpy", "rich", "tokenizers", "torch", "transformers"),
 }
 """What is looked for before a command, or an engine, begins: a download that turns out to be in vain is a nuisance."""
 
@@ -209,11 +215,25 @@ def _verify(options: Namespace) -> int:
     return run_verify(options)
 
 
+def _dataset(options: Namespace) -> int:
+    from .finetune.dataset_arguments import run_dataset
+
+    return run_dataset(options)
+
+
 def _compose(options: Namespace) -> int:
     from .compose.commands import run
 
     options.environment = dict(os.environ)
     return run(options)
+
+
+def _finetune(options: Namespace) -> int:
+    from .finetune.finetune_arguments import run_finetune
+
+    options.cache_dir = _cache_dir()
+    options.environment = dict(os.environ)
+    return run_finetune(options)
 
 
 def _cache_dir() -> Path | None:
@@ -248,7 +268,9 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "models": _models,
     "convert": _convert,
     "verify": _verify,
+    "dataset": _dataset,
     "compose": _compose,
+    "finetune": _finetune,
 }
 
 if __name__ == "__main__":

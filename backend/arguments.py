@@ -6,6 +6,8 @@ from pathlib import Path
 from .argument_types import amount, count, port_or_any, positive
 from .compose.arguments import add_arguments as add_compose_command
 from .converter.commands import add_arguments as add_converter_commands
+from .finetune.dataset_arguments import add_dataset
+from .finetune.finetune_arguments import add_finetune
 from .models.commands import add_arguments as add_model_commands
 from .proxy.bind import PORT
 from .proxy.settings import Limits
@@ -25,6 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     add_model_commands(commands)
     add_converter_commands(commands)
+    add_dataset(commands)
+    add_finetune(commands)
     add_compose_command(commands)
     return parser
 

@@ -1,0 +1,52 @@
+"""The environment of a worker, out of the parent's. Pure."""
+
+from collections.abc import Mapping
+
+from .job import Job
+
+_QUIET: Mapping[str, str] = {
+    # Nothing leaves the machine, and nothing is looked up elsewhere.
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "WANDB_DISABLED": "true",
+    # Nothing is imported from the folder that somebody happens to be in.
+    "PYTHONSAFEPATH": "1",
+    "PYTHONUNBUFFERED": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MPLBACKEND": "Agg",
+}
+_DROPPED = (
+    *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_SIZE"),
+    *("CROSS_RANK", "CROSS_SIZE", "PYTHONSTARTUP"),
+)
+"""What a launcher around us may have set for itself; ours sets its own."""
+
+
+def worker_environment(parents: Mapping[str, str], job: Job, nccl_log: str) -> dict[str, str]:
+    """What a worker, or the launcher of several, finds in its environment."""
+    kept = {name: value for name, value in parents.items() if name not in _DROPPED}
+    own = {**kept, **_QUIET}
+    if job.threads:
+        own["OMP_NUM_THREADS"] = str(job.threads)
+    if job.device == "cuda" and job.devices:
+        own["CUDA_VISIBLE_DEVICES"] = job.devices
+    if job.device == "cuda":
+        own.setdefault("NCCL_DEBUG", "WARN")
+        own.setdefault("NCCL_DEBUG_FILE", nccl_log)
+    return own
+
+
+def rank_environment(own: Mapping[str, str], rank: int, world: int, port: int) -> dict[str, str]:
+    """The environment of one of several workers, as torch's own launcher would set it."""
+    return {
+        **own,
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }

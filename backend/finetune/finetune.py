@@ -1,0 +1,215 @@
+"""The parent of a training: checks everything, packs the data, has workers train, and puts the model in its place."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from pilotfish.backend.models.progress import shown_on as bytes_shown_on
+from pilotfish.backend.version import version
+
+from . import output
+from .base import Base, find_base, open_base
+from .curve import Curve, curve_of, draw, perplexity
+from .devices import Devices, find_devices
+from .environment import worker_environment
+from .events import Listener, forget_after, read_events
+from .explain import explain
+from .job import Job, differences, read_job
+from .options import FinetuneOptions
+from .problems import FinetuneError
+from .resume import drop_after, last_whole
+from .show import shown_on
+from .tokens import Packed, data_fingerprint, find_data, pack_file, write_packed
+from .work_folder import WorkFolder
+from .workers import Workers
+
+Say = Callable[[str], None]
+_GENERATION = "generation_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A tuned model."""
+
+    out: Path = Path()
+    curve: Curve = field(default_factory=Curve)
+    steps: int = 0
+    seconds: float = 0.0
+
+
+def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say) -> Tuned:
+    """Tune a checkpoint. Raises ``FinetuneError`` that says what is wrong, and what is still there."""
+    out = options.out.resolve()
+    output.check_place(out, force=options.force, resume=options.resume)
+    if options.resume and output.is_finished(out) and not options.force:
+        say(f"{out} is finished; there is nothing to go on with.")
+        return Tuned(out)
+    train, validation = find_data(options.data.resolve())
+    devices = find_devices(options.gpus)
+    with bytes_shown_on(sys.stderr) as progress:
+        base = open_base(find_base(options.base, options.cache, progress))
+    if base.path.is_relative_to(out) or options.data.resolve().is_relative_to(out):
+        raise FinetuneError(f"--out: {out} holds the base or the data. Name another folder.")
+    with output.held(out) as folder:
+        job = _job(options, base, devices, folder, data_fingerprint(train, validation))
+        job = _gone_on_with(options, job, folder, say)
+        _say_what(job, base, devices, say)
+        if not job.resume:
+            _pack({"train": train, "validation": validation}, base, job, folder, say)
+        folder.job.write_text(job.text(), "utf-8")
+        _work(job, folder, environment)
+        return _finish(job, base, folder, out, say)
+
+
+def _job(options: FinetuneOptions, base: Base, devices: Devices, folder: WorkFolder, fingerprint: str) -> Job:
+    block = options.block_size
+    if block > base.architecture.positions:
+        raise FinetuneError(
+            f"--block-size: {block} is more than the {base.architecture.positions} tokens that the model can see."
+        )
+    on = options.gradient_checkpointing
+    return Job(
+        base=str(base.path),
+        base_fingerprint=base.fingerprint,
+        work=str(folder.path),
+        data_fingerprint=fingerprint,
+        rows=base.architecture.rows,
+        block_size=block,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        learning_rate=options.rate,
+        schedule=options.schedule,
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        batch_size=options.batch_size,
+        accumulate=options.accumulate,
+        seed=options.seed,
+        save_steps=options.save_steps,
+        keep_checkpoints=options.keep_checkpoints,
+        lora_rank=options.lora_rank,
+        world=devices.world,
+        device=devices.kind,
+        devices=devices.numbers,
+        precision=devices.precision,
+        gradient_checkpointing=devices.kind == "cuda" if on is None else on,
+        threads=devices.threads,
+        dtype=base.dtype,
+    )
+
+
+def _gone_on_with(options: FinetuneOptions, job: Job, folder: WorkFolder, say: Say) -> Job:
+    """The job from its last whole checkpoint on, if it is to be gone on with; else the folder is cleared."""
+    whole = last_whole(folder.path)
+    if not options.resume:
+        if whole and not options.force:
+            raise FinetuneError(
+                f"--out: a training stopped here after step {whole[1]}. Go on with --resume, or begin anew with "
+                "--force."
+            )
+        _clear(folder.path)
+        return job
+    if whole is None:
+        say("There is no whole checkpoint yet, so the training begins at its beginning.")
+        _clear(folder.path)
+        return job
+    try:
+        before = read_job(folder.job.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FinetuneError(f"--resume: {folder.job} can't be read. Begin anew with --force.") from error
+    if found := differences(before, job):
+        lines = "\n  ".join(found)
+        raise FinetuneError(
+            f"--resume: this is not the training that stopped:\n  {lines}\nGive what it was given, or begin anew "
+            "with --force."
+        )
+    path, step = whole
+    for name in drop_after(folder.path, step):
+        say(f"{name} was not written to its end, and is dropped.")
+    forget_after(folder.events, step)
+    say(f"Going on after step {step}.")
+    return replace(job, resume=str(path))
+
+
+def _clear(folder: Path) -> None:
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+def _say_what(job: Job, base: Base, devices: Devices, say: Say) -> None:
+    what = f"an adapter of rank {job.lora_rank}" if job.lora_rank else "all weights"
+    where = f"{devices.world} GPU(s)" if devices.kind == "cuda" else f"the CPU, {devices.world} process(es)"
+    say(
+        f"{base.architecture.family} of {base.parameters / 1e6:,.1f} million parameters and {job.rows} rows; training "
+        f"{what} on {where}, in {job.precision}, {job.step_blocks} block(s) of {job.block_size} tokens a step"
+    )
+
+
+def _pack(data: Mapping[str, Path | None], base: Base, job: Job, folder: WorkFolder, say: Say) -> None:
+    packed: dict[str, Packed] = {}
+    tokenizer = base.tokenizer.files["tokenizer.json"]
+    for part, rows in data.items():
+        if rows is None:
+            continue
+        with bytes_shown_on(sys.stderr) as progress:
+            progress.begin(f"Packing {rows.name}", rows.stat().st_size)
+            one = pack_file(
+                rows, tokenizer, folder.blocks(part), block_size=job.block_size, advance=progress.advance
+            )
+        if one.blocks:
+            packed[part] = one
+            say(f"{part}: {one.files} files, {one.tokens:,} tokens in {one.blocks} blocks")
+    if "train" not in packed:
+        raise FinetuneError(f"--data: {data['train']} holds no text, so there is nothing to learn.")
+    if "validation" not in packed:
+        say("There are no validation files, so no perplexity will be measured.")
+    write_packed(folder.packed, **packed)
+
+
+def _work(job: Job, folder: WorkFolder, environment: Mapping[str, str]) -> None:
+    listener = Listener(folder.events)
+    own = worker_environment(environment, job, folder.nccl_log)
+
+    def relay() -> None:
+        for event in listener.heard():
+            show.show(event)
+
+    with shown_on(sys.stderr) as show, Workers(job, folder, own) as workers:
+        statuses = workers.watch(relay)
+    if not folder.result.is_file():
+        raise FinetuneError(explain(job, folder, statuses))
+
+
+def _finish(job: Job, base: Base, folder: WorkFolder, out: Path, say: Say) -> Tuned:
+    result = json.loads(folder.result.read_text("utf-8"))
+    curve = curve_of(read_events(folder.events))
+    draw(curve, folder.model / output.PICTURE, base.path.name)
+    record = {
+        "made_by": f"pilotfish-backend {version()}",
+        "base": base.path.name,
+        "settings": asdict(job) | {"resume": bool(job.resume)},
+        "result": result,
+        **curve.facts(),
+    }
+    kind = "dtype" if "dtype" in base.config else "torch_dtype"
+    config = {**base.config, "vocab_size": base.architecture.rows, kind: base.dtype}
+    output.complete(folder, config=config, copied=_copied(base), record=record)
+    tuned = open_base(folder.model)
+    if tuned.architecture != base.architecture:
+        raise FinetuneError(
+            f"{folder.model} is not of the base's sizes: {tuned.architecture}. It stays there."
+        )
+    output.take_place(folder, out, keep=job.keep_checkpoints)
+    if curve.evaluations:
+        first, last = curve.evaluations[0], curve.evaluations[-1]
+        say(f"Perplexity on the validation files: {perplexity(first.loss):.2f} → {perplexity(last.loss):.2f}")
+    say(f"{out}: the tuned model, after {result['steps']} steps; {curve.tokens_per_second:,.0f} tokens/s")
+    return Tuned(out, curve, result["steps"], result["seconds"])
+
+
+def _copied(base: Base) -> dict[str, Path]:
+    """What the tuned model has of the base as it is: the tokenizer, and how to generate."""
+    generation = base.path / _GENERATION
+    return {**base.tokenizer.files, **({_GENERATION: generation} if generation.is_file() else {})}

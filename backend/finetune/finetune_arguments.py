@@ -1,0 +1,174 @@
+"""``pilotfish-backend finetune``: what it understands."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pilotfish.backend.argument_types import amount, count, positive
+
+from .options import LORA_RATE, TUNING_RATE, FinetuneOptions
+
+_LORA_RANK = 16
+
+
+def add_finetune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser of ``pilotfish-backend``."""
+    finetune = commands.add_parser(
+        "finetune",
+        help="tune a CodeGen or GPT-J on a data set",
+        description="Train a CodeGen or GPT-J checkpoint further on a data set that 'dataset build' has made. The "
+        "result is a checkpoint that 'convert' takes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_NOTES,
+    )
+    add = finetune.add_argument
+    add("base", metavar="BASE", help="a checkpoint's folder, or a model of the hub (MAKER/NAME)")
+    add("--data", type=Path, required=True, metavar="DIR", help="train.jsonl and validation.jsonl")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the tuned model goes")
+    add("--force", action="store_true", help="replace what is there, once the new model is whole")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on after the last whole checkpoint of a run that ended early",
+    )
+    _add_training(finetune.add_argument_group("training"))
+    _add_machine(finetune.add_argument_group("machine"))
+
+
+def run_finetune(options: argparse.Namespace) -> int:
+    """Tune; the exit status: 0 done, 1 failed, 130 interrupted. ``options.environment`` is the process's own."""
+    from platformdirs import user_cache_path
+
+    from .finetune import finetune
+    from .problems import FinetuneError
+
+    asked = FinetuneOptions(
+        base=options.base,
+        data=options.data,
+        out=options.out,
+        cache=(options.cache_dir or user_cache_path("pilotfish")) / "checkpoints",
+        block_size=options.block_size,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        batch_size=options.batch_size,
+        accumulate=options.accumulate,
+        seed=options.seed,
+        save_steps=options.save_steps,
+        keep_checkpoints=options.keep_checkpoints,
+        lora_rank=options.lora_rank or (_LORA_RANK if options.lora else 0),
+        deepspeed=options.deepspeed or "",
+        gpus=options.gpus or "",
+        gradient_checkpointing=options.gradient_checkpointing,
+        resume=options.resume,
+        force=options.force,
+    )
+    try:
+        finetune(asked, options.environment, _say)
+    except FinetuneError as error:
+        _say(f"pilotfish-backend: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("pilotfish-backend: stopped. The same command goes on with --resume.")
+        return 130
+    return 0
+
+
+def _add_training(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add(
+        "--lora", action="store_true", help="train an adapter instead of all weights, and merge it at the end"
+    )
+    add("--lora-rank", type=positive, metavar="N", help=f"its rank (default: {_LORA_RANK}); implies --lora")
+    add(
+        "--block-size",
+        type=positive,
+        default=2048,
+        metavar="N",
+        help="tokens trained on at once (default: %(default)s)",
+    )
+    add("--epochs", type=amount, default=1.0, metavar="N", help="times over the data (default: %(default)g)")
+    add("--max-steps", type=count, default=0, metavar="N", help="stop after N steps, whatever the epochs")
+    add(
+        "--learning-rate",
+        type=amount,
+        metavar="R",
+        help=f"at its highest (default: {TUNING_RATE:g}, with --lora {LORA_RATE:g})",
+    )
+    add(
+        "--schedule",
+        choices=("cosine", "linear", "constant"),
+        default="cosine",
+        help="how the learning rate goes on after the warm-up (default: %(default)s)",
+    )
+    add(
+        "--warmup",
+        type=amount,
+        default=0.03,
+        metavar="N",
+        help="steps over which the learning rate grows; below 1: part of all (default: %(default)g)",
+    )
+    add("--weight-decay", type=amount, default=0.0, metavar="W", help="default: %(default)g")
+    add(
+        "--batch-size",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="blocks on one device at once (default: %(default)s)",
+    )
+    add(
+        "--accumulate",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="batches before a step of the optimizer (default: %(default)s)",
+    )
+    add(
+        "--seed", type=count, default=0, metavar="N", help="of the order of the blocks (default: %(default)s)"
+    )
+
+
+def _add_machine(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add(
+        "--gpus",
+        metavar="N|0,1,…",
+        help="how many, or which (one alone: '1,'); default: all; on a machine without, N processes on its CPU",
+    )
+    add(
+        "--deepspeed",
+        metavar="zero2|zero3|FILE",
+        help="share the optimizer's state among GPUs and host memory (zero2), the weights too (zero3), or as "
+        "DeepSpeed's own configuration in FILE says",
+    )
+    add(
+        "--gradient-checkpointing",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="compute activations twice instead of keeping them (default: on GPUs)",
+    )
+    add(
+        "--save-steps",
+        type=positive,
+        default=500,
+        metavar="N",
+        help="steps between two checkpoints to --resume from (default: %(default)s)",
+    )
+    add("--keep-checkpoints", action="store_true", help="leave them in DIR when the training is done")
+
+
+_NOTES = """\
+Files follow each other in blocks of equal length; a block that begins inside a file begins with its path header again,
+as the prompts of the language server do. The embedding keeps its rows, also those beyond the tokenizer's entries.
+
+While it runs, DIR/checkpoints has checkpoints, settings and the workers' log. The model is written beside DIR's place
+and takes it whole; DIR/training.json and DIR/loss.png tell its course. Exit status: 0 done, 1 can't be done, or failed,
+130 interrupted."""
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
