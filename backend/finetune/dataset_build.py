@@ -1,0 +1,162 @@
+"""Builds a data set: finds files, looks into them, drops what is there twice, splits, writes.
+
+What has been read lies on the disk; in memory is of each file its name, its signature and where its row begins.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from pilotfish.backend.models.progress import Progress
+
+from .dataset_folder import REPORT, TRAIN, VALIDATION, check_sources, stage_of, staged
+from .dataset_options import DatasetError, DatasetOptions
+from .dataset_report import Report, Tally, report_lines
+from .examine import Item, Outcome, examine_all
+from .processes import mapped
+from .reasons import DUPLICATE, NEAR_DUPLICATE
+from .similarity import Similar
+from .split import validation_groups
+from .spool import Spool
+from .walk import Found, Left, identity, walk
+
+_BATCH_FILES = 64
+_BATCH_BYTES = 1 << 20
+_WORTH_PROCESSES = 4 << 20
+"""Bytes; less is examined sooner than other processes have started."""
+
+
+class _Taken:
+    """The rows that were taken so far."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self.names: list[tuple[str, str]] = []
+        self.digests: list[bytes] = []
+        self.sizes: list[int] = []
+        self.licences: list[str | None] = []
+        self.similar = Similar()
+        self._repos: dict[str, str] = {}
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep another row."""
+        self.spool.add(outcome.row)
+        self.names.append((self._repos.setdefault(outcome.repo, outcome.repo), outcome.path))
+        self.digests.append(outcome.digest)
+        self.sizes.append(outcome.size)
+        self.licences.append(outcome.licence)
+        self.similar.add(outcome.signed)
+
+
+def build(options: DatasetOptions, progress: Progress) -> Report:
+    """Write ``options.out``. Raises ``DatasetError``."""
+    out = options.out.absolute()
+    out = out.parent.resolve() / out.name
+    folders = [_folder(source) for source in options.sources]
+    check_sources(out, folders, force=options.force)
+    report = Report(
+        settings={
+            "sources": sorted(options.sources),
+            "validation": options.validation,
+            "max_file_size": options.max_file_size,
+            "text_column": options.text_column,
+            "seed": options.seed,
+            "similarity": options.similarity,
+        }
+    )
+    with staged(out, force=options.force) as stage:
+        progress.begin("looking for files", None)
+        skip = frozenset(each for each in map(identity, (out, stage_of(out))) if each)
+        items = list(_items(folders, options, skip, report))
+        total = sum(item.size for item in items)
+        processes = options.processes if total > _WORTH_PROCESSES else 1
+        progress.begin("reading", total)
+        with Spool(stage / "rows") as spool:
+            taken = _Taken(spool)
+            work = partial(examine_all, max_size=options.max_file_size)
+            for outcome in mapped(work, _batches(items), processes):
+                progress.advance(outcome.size)
+                _account(outcome, report, taken)
+            _write(stage, taken, options, report, progress)
+        if not report.train.files:
+            raise DatasetError("\n".join(("Nothing is left to train on:", *report_lines(report))))
+        text = json.dumps(report.plain(), ensure_ascii=False, indent=2)
+        (stage / REPORT).write_text(f"{text}\n", "utf-8")
+    return report
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source)
+    if not folder.is_dir():
+        raise DatasetError(f"{source}: there is no such folder.")
+    return folder.resolve()
+
+
+def _items(
+    folders: Sequence[Path], options: DatasetOptions, skip: frozenset[tuple[int, int]], report: Report
+) -> Iterator[Item]:
+    for folder in folders:
+        for each in walk(folder, max_size=options.max_file_size, skip=skip):
+            report.seen.add(each.size)
+            match each:
+                case Left():
+                    report.drop(each.reason, each.size)
+                case Found():
+                    yield Item(each.path, each.repo, each.licence, each.size, each.file)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += item.size
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _account(outcome: Outcome, report: Report, taken: _Taken) -> None:
+    for line, kind in outcome.secrets:
+        report.found_secret(outcome.repo, outcome.path, line, kind)
+    if outcome.reason:
+        report.drop(outcome.reason, outcome.size)
+    else:
+        taken.add(outcome)
+
+
+def _write(stage: Path, taken: _Taken, options: DatasetOptions, report: Report, progress: Progress) -> None:
+    """Choose among the rows and write both files, in the order of their names."""
+    order = sorted(range(len(taken.names)), key=lambda number: (taken.names[number], taken.digests[number]))
+    progress.begin("comparing", None)
+    leaders, near = taken.similar.groups(order, options.similarity)
+    first: dict[bytes, int] = {}
+    kept = []
+    for number in order:
+        if first.setdefault(taken.digests[number], number) != number:
+            report.drop(DUPLICATE, taken.sizes[number])
+        elif near[number]:
+            report.drop(NEAR_DUPLICATE, taken.sizes[number])
+        else:
+            kept.append(number)
+    groups = {int(leaders[number]): taken.names[leaders[number]] for number in kept}
+    chosen = validation_groups(groups, options.validation, options.seed)
+    progress.begin("writing", sum(taken.sizes[number] for number in kept))
+    with (stage / TRAIN).open("wb") as train, (stage / VALIDATION).open("wb") as validation:
+        for number in kept:
+            row, size = taken.spool.row(number), taken.sizes[number]
+            held_out = int(leaders[number]) in chosen
+            (validation if held_out else train).write(row)
+            _count(report.validation if held_out else report.train, taken, number, report)
+            progress.advance(size)
+
+
+def _count(tally: Tally, taken: _Taken, number: int, report: Report) -> None:
+    repo, path = taken.names[number]
+    tally.add(taken.sizes[number])
+    report.repositories[repo] += 1
+    report.licences[taken.licences[number] or "unknown"] += 1
+    report.suffixes[PurePosixPath(path).suffix.lower() or "(none)"] += 1

@@ -1,0 +1,56 @@
+"""What a file's name alone says against it. Pure."""
+
+import re
+from collections.abc import Mapping
+
+from .reasons import GENERATED, LOCK, MINIFIED, SECRET_NAME, VENDORED
+
+_VENDORED = (
+    "node_modules bower_components jspm_packages vendor vendors third_party third-party thirdparty 3rdparty _vendor "
+    "_vendored site-packages dist-packages .yarn .pnpm-store Pods Carthage .bundle .eggs .tox .nox .gradle"
+)
+VENDORED_FOLDERS = frozenset(_VENDORED.split())
+"""Folders of what others wrote."""
+_LOCK_NAMES = (
+    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock poetry.lock pdm.lock "
+    "uv.lock pipfile.lock pixi.lock cargo.lock gemfile.lock composer.lock go.sum go.work.sum mix.lock pubspec.lock "
+    "podfile.lock package.resolved cartfile.resolved flake.lock conan.lock packages.lock.json project.assets.json "
+    "gradle.lockfile buildscript-gradle.lockfile .terraform.lock.hcl chart.lock rebar.lock stack.yaml.lock "
+    "cabal.project.freeze module.bazel.lock maven_install.json brewfile.lock.json"
+)
+_LOCKS = frozenset(_LOCK_NAMES.split())
+_GENERATED = re.compile(
+    r".*(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h|gw\.go)|_grpc\.pb\.go|\.g(?:\.i)?\.cs|\.(?:g|freezed|mocks)\.dart"
+    r"|\.designer\.(?:cs|vb)|[._]generated\.\w+|\.(?:js|css|mjs|cjs|ts)\.map|\.snap|_mock\.gen\.go|\.gen\.go|\.xlf)",
+    re.IGNORECASE,
+)
+_MINIFIED = re.compile(r".*[.-]min\.(?:js|mjs|cjs|css|html|json)", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"\.env(?:\..*)?|.*\.(?:env|pem|key|crt|p12|pfx|jks|keystore|kdbx|tfvars)|id_(?:rsa|dsa|ecdsa|ed25519)"
+    r"|(?:secrets|credentials)(?:\.(?:ya?ml|json|toml|ini|cfg|conf|properties|xml|txt|enc|csv))?|[._]netrc|\.pgpass"
+    r"|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd",
+    re.IGNORECASE,
+)
+"""Sources such as secrets.py are judged by what is in them."""
+_TEMPLATES = re.compile(r"\.env\.(?:example|sample|template|dist)", re.IGNORECASE)
+_SECRET_FOLDERS = frozenset((".ssh", ".aws", ".gnupg", ".kube"))
+
+
+def why_left_by_name(name: str) -> str | None:
+    """The reason why no file of this name is taken, or None."""
+    if name.lower() in _LOCKS:
+        return LOCK
+    for pattern, reason in _REASONS.items():
+        if pattern.fullmatch(name):
+            return None if reason == SECRET_NAME and _TEMPLATES.fullmatch(name) else reason
+    return None
+
+
+def why_folder_left(name: str, *, holds: frozenset[str] = frozenset()) -> str | None:
+    """The reason why nothing is taken out of a folder of this name; ``holds`` are the names in it."""
+    if name in VENDORED_FOLDERS or "pyvenv.cfg" in holds:
+        return VENDORED
+    return SECRET_NAME if name in _SECRET_FOLDERS else None
+
+
+_REASONS: Mapping[re.Pattern[str], str] = {_SECRETS: SECRET_NAME, _MINIFIED: MINIFIED, _GENERATED: GENERATED}

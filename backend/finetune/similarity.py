@@ -1,0 +1,119 @@
+"""Finds texts that are nearly the same, by MinHash and locality-sensitive hashing.
+
+Of a text only its signature is held: 512 bytes.
+"""
+
+import re
+import zlib
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PERMUTATIONS = 128
+SIGNATURE_BYTES = 4 * PERMUTATIONS
+_WORDS = 5
+"""Words in a row that count as one thing."""
+_BANDS, _ROWS = 16, 8
+"""Two texts with a similarity of 0.85 meet in one of the bands in 99.4 % of cases, two with 0.5 in 6 %."""
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_AT_ONCE = 8192
+
+
+def signature(text: str) -> bytes:
+    """A text's MinHash, ``SIGNATURE_BYTES`` long; empty for a text that is too short to be compared."""
+    import numpy as np
+    from datasketch import MinHash
+
+    words = np.fromiter(
+        (zlib.crc32(word.encode("utf-8", "replace")) for word in _TOKEN.findall(text)), np.uint64
+    )
+    if len(words) < 2 * _WORDS:
+        return b""
+    runs = np.zeros(len(words) - _WORDS + 1, np.uint64)
+    for place in range(_WORDS):  # wraps around, as it should
+        runs = runs * np.uint64(0x9E3779B97F4A7C15) + words[place : place + len(runs)]
+    runs = np.unique((runs ^ (runs >> np.uint64(32))).astype(np.uint32))
+    sketch = MinHash(PERMUTATIONS, hashfunc=int)
+    for start in range(0, len(runs), _AT_ONCE):
+        sketch.update_batch(runs[start : start + _AT_ONCE])
+    return bytes(sketch.hashvalues.astype("<u4").tobytes())
+
+
+class Similar:
+    """Which texts are nearly the same as others. Texts are numbered in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._signatures = bytearray()
+        self._numbers = array("q")
+        self._count = 0
+
+    def add(self, signed: bytes) -> None:
+        """The next text, by its signature."""
+        if signed:
+            self._signatures += signed
+            self._numbers.append(self._count)
+        self._count += 1
+
+    def groups(
+        self, order: Sequence[int], threshold: float
+    ) -> tuple["NDArray[np.int64]", "NDArray[np.bool_]"]:
+        """For each text the first of its group, and whether it is to be dropped.
+
+        ``order`` are all numbers, those that are rather kept first. Texts belong to one group if a chain of pairs whose
+        estimated similarity (Jaccard's) is ``threshold`` or more leads from one to the other; dropped is who is that
+        similar to one that is kept.
+        """
+        import numpy as np
+
+        leader = np.arange(self._count, dtype=np.int64)
+        dropped = np.zeros(self._count, dtype=np.bool_)
+        rank = np.empty(self._count, dtype=np.int64)
+        rank[np.asarray(order, dtype=np.int64)] = np.arange(self._count)
+        numbers = np.frombuffer(self._numbers, dtype=np.int64)
+        signatures = np.frombuffer(self._signatures, dtype="<u4").reshape(-1, PERMUTATIONS)
+        sequence = np.argsort(rank[numbers], kind="stable")
+        numbers, signatures = numbers[sequence], signatures[sequence]
+        earlier = _meetings(signatures)
+        for row in sorted(earlier):
+            others = np.unique(np.concatenate(earlier.pop(row)))
+            alike = others[(signatures[others] == signatures[row]).mean(axis=1) >= threshold]
+            for other in alike:
+                _join(leader, rank, int(numbers[row]), int(numbers[other]))
+            dropped[numbers[row]] = bool((~dropped[numbers[alike]]).any()) if len(alike) else False
+        for number in range(self._count):
+            leader[number] = _head(leader, number)
+        return leader, dropped
+
+
+def _meetings(signatures: "NDArray[np.uint32]") -> "dict[int, list[NDArray[np.int64]]]":
+    """For each row the earlier rows that it has a band in common with."""
+    import numpy as np
+
+    met: dict[int, list[NDArray[np.int64]]] = {}
+    for band in range(_BANDS):
+        part = np.ascontiguousarray(signatures[:, band * _ROWS : (band + 1) * _ROWS])
+        keys = part.view(np.dtype((np.void, 4 * _ROWS))).ravel()
+        _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        order = np.argsort(inverse, kind="stable")
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        for bucket in np.flatnonzero(counts > 1):
+            rows = order[starts[bucket] : starts[bucket + 1]]
+            for place in range(1, len(rows)):
+                met.setdefault(int(rows[place]), []).append(rows[:place])
+    return met
+
+
+def _head(leader: "NDArray[np.int64]", number: int) -> int:
+    while leader[number] != number:
+        leader[number] = leader[leader[number]]
+        number = int(leader[number])
+    return number
+
+
+def _join(leader: "NDArray[np.int64]", rank: "NDArray[np.int64]", one: int, other: int) -> None:
+    heads = sorted((_head(leader, one), _head(leader, other)), key=lambda number: int(rank[number]))
+    leader[heads[1]] = heads[0]

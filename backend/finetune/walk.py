@@ -1,0 +1,198 @@
+"""Finds the files below a folder, repository by repository, in the order of their names. No link is followed."""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .file_names import why_folder_left, why_left_by_name
+from .git_folder import enclosing_repository, git_folder, repository_name, small_text
+from .ignored import Patterns, is_ignored, marked, read_attributes, read_ignore
+from .licence import folder_licence, is_licence_file
+from .reasons import IGNORED, LINK, LINK_LOOP, ODD_NAME, SPECIAL, TOO_LARGE, UNREADABLE, VENDORED
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to look into."""
+
+    file: str
+    """Where it is."""
+    path: str
+    """Relative to its repository's root, with forward slashes."""
+    repo: str
+    """How its repository is called."""
+    licence: str | None
+    """What the nearest licence file up to the root says."""
+    size: int
+    """In bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file or folder that is not taken."""
+
+    reason: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What holds in a folder."""
+
+    root: Path
+    repo: str
+    ignore: tuple[Patterns, ...] = ()
+    attributes: tuple[Patterns, ...] = ()
+    licence: str | None = None
+
+
+Identity = tuple[int, int]
+
+
+def identity(path: Path) -> Identity | None:
+    """A folder's device and inode; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def walk(source: Path, *, max_size: int, skip: frozenset[Identity] = frozenset()) -> Iterator[Found | Left]:
+    """All that is below a folder. ``skip``: folders that are passed over in silence.
+
+    A source inside a repository is read by that repository's rules, with paths from its root, unless these ignore the
+    source itself: then it is no part of the repository.
+    """
+    source = source.resolve()
+    waiting: list[tuple[Path, _Place]] = [(source, _start(source))]
+    while waiting:
+        folder, place = waiting.pop()
+        try:
+            with os.scandir(folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: os.fsencode(entry.name))
+        except OSError:
+            yield Left(UNREADABLE)
+            continue
+        place = _entered(folder, place, [entry.name for entry in entries])
+        folders = []
+        for entry in (entry for entry in entries if entry.name != ".git"):
+            match _seen(entry, place, max_size, skip):
+                case None:
+                    continue
+                case Path() as below:
+                    folders.append((below, place))
+                case Found() | Left() as what:
+                    yield what
+        waiting.extend(reversed(folders))
+
+
+def _start(source: Path) -> _Place:
+    """What holds above the source."""
+    root = enclosing_repository(source)
+    if root is None or root == source:
+        return _Place(source, repository_name(source, git_folder(source)))
+    place = _Place(root, repository_name(root, git_folder(root)))
+    for folder in (*reversed(source.relative_to(root).parents), source.relative_to(root)):
+        here = root / folder
+        if folder.parts and is_ignored(folder.as_posix(), place.ignore, folder=True):
+            return _Place(source, source.name)
+        if here != source:
+            try:
+                names = [entry.name for entry in here.iterdir()]
+            except OSError:
+                names = []
+            place = _entered(here, place, names)
+    return place
+
+
+def _entered(folder: Path, place: _Place, names: list[str]) -> _Place:
+    """What holds in a folder: its parent's rules and its own, or those of the repository that begins here."""
+    git = git_folder(folder) if ".git" in names else None
+    if git is not None:
+        place = _Place(folder, repository_name(folder, git))
+        place = _with_rules(place, git / "info" / "exclude", git / "info" / "attributes", "")
+    relative = folder.relative_to(place.root).as_posix()
+    place = _with_rules(
+        place,
+        folder / ".gitignore" if ".gitignore" in names else None,
+        folder / ".gitattributes" if ".gitattributes" in names else None,
+        "" if relative == "." else f"{relative}/",
+    )
+    texts = {name: small_text(folder / name) or "" for name in names if is_licence_file(name)}
+    return replace(place, licence=folder_licence(texts) or place.licence) if texts else place
+
+
+def _with_rules(place: _Place, ignore: Path | None, attributes: Path | None, relative: str) -> _Place:
+    more, also = (ignore and small_text(ignore)), (attributes and small_text(attributes))
+    if more:
+        place = replace(place, ignore=(*place.ignore, read_ignore(more, relative)))
+    if also:
+        place = replace(place, attributes=(*place.attributes, read_attributes(also, relative)))
+    return place
+
+
+def _seen(
+    entry: os.DirEntry[str], place: _Place, max_size: int, skip: frozenset[Identity]
+) -> Found | Left | Path | None:
+    """What is to be done about an entry: a folder to go into (a Path), a file, what is left out, or nothing at all."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return Left(UNREADABLE)
+    folder, link = stat.S_ISDIR(status.st_mode), stat.S_ISLNK(status.st_mode)
+    if folder and (status.st_dev, status.st_ino) in skip:
+        return None
+    path = Path(entry.path).relative_to(place.root).as_posix()
+    if is_ignored(path, place.ignore, folder=folder):
+        return Left(IGNORED, 0 if folder else status.st_size)
+    if folder:
+        return _folder(entry, path, place)
+    if not stat.S_ISREG(status.st_mode):
+        return Left((LINK_LOOP if _circles(entry.path) else LINK) if link else SPECIAL)
+    size = status.st_size
+    if reason := _why_left(entry.name, path, place, too_large=size > max_size):
+        return Left(reason, size)
+    return Found(entry.path, _SURROGATE.sub("\ufffd", path), place.repo, place.licence, size)
+
+
+def _why_left(name: str, path: str, place: _Place, *, too_large: bool) -> str | None:
+    """The reason why a regular file is not even read, or None."""
+    if _CONTROL.search(name):
+        return ODD_NAME
+    return marked(path, place.attributes) or why_left_by_name(name) or (TOO_LARGE if too_large else None)
+
+
+def _folder(entry: os.DirEntry[str], path: str, place: _Place) -> Left | Path:
+    holds = frozenset(("pyvenv.cfg",)) if Path(entry.path, "pyvenv.cfg").is_file() else frozenset[str]()
+    reason = ODD_NAME if _CONTROL.search(entry.name) else why_folder_left(entry.name, holds=holds)
+    if reason == VENDORED and _taken_back(path, place):
+        reason = None
+    return Left(reason) if reason else Path(entry.path)
+
+
+def _taken_back(path: str, place: _Place) -> bool:
+    """Whether .gitattributes say of what is in a folder that it is not vendored."""
+    for patterns in reversed(place.attributes):
+        for word, says in patterns.verdicts(f"{path}/any", folder=False):
+            if word == VENDORED:
+                return not says
+    return False
+
+
+def _circles(link: str) -> bool:
+    """Whether who follows this link comes to a folder that it is in, or never arrives."""
+    try:
+        target = Path(link).resolve(strict=True)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    except RuntimeError:  # how Python before 3.13 says it
+        return True
+    return target in Path(link).absolute().parents
