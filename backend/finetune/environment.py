@@ -1,6 +1,7 @@
 """The environment of a worker, out of the parent's. Pure."""
 
 from collections.abc import Mapping
+from os import defpath, pathsep
 
 from .job import Job
 
@@ -25,11 +26,17 @@ _DROPPED = (
 """What a launcher around us may have set for itself; ours sets its own."""
 
 
-def worker_environment(parents: Mapping[str, str], job: Job, nccl_log: str) -> dict[str, str]:
-    """What a worker, or the launcher of several, finds in its environment."""
+def worker_environment(
+    parents: Mapping[str, str], job: Job, *, programs: str, nccl_log: str
+) -> dict[str, str]:
+    """What a worker, or the launcher of several, finds in its environment.
+
+    ``programs`` is the folder of Python's own programs: DeepSpeed looks for ``ninja`` on the path when it compiles.
+    """
     kept = {name: value for name, value in parents.items() if name not in _DROPPED}
-    own = {**kept, **_QUIET}
-    # OpenMP's threads wait in a busy loop by default; with anything else on the processors that takes five times longer.
+    own = {**kept, **_QUIET, "PATH": pathsep.join((programs, kept.get("PATH", defpath)))}
+    # By default OpenMP's threads wait in a busy loop; beside anything else on the processors that takes five times as
+    # long.
     own.setdefault("OMP_WAIT_POLICY", "passive")
     if job.threads:
         own["OMP_NUM_THREADS"] = str(job.threads)
@@ -52,3 +59,14 @@ def rank_environment(own: Mapping[str, str], rank: int, world: int, port: int) -
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
+
+
+def deepspeed_environment(own: Mapping[str, str], job: Job) -> dict[str, str]:
+    """The environment of DeepSpeed's launcher, which sets the ranks itself."""
+    found = dict(own)
+    # It chooses among the GPUs of the machine itself, and says so at length where somebody has chosen before.
+    found.pop("CUDA_VISIBLE_DEVICES", None)
+    if job.device == "cpu":
+        # As many slots as there are to be processes; it would offer one for each node of the host's memory.
+        found |= {"DS_ACCELERATOR": "cpu", "LOCAL_SIZE": str(job.world)}
+    return found

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -39,12 +40,18 @@ def read_failure(path: Path) -> Failure | None:
         return None
 
 
+def _missing(error: BaseException) -> str:
+    """The library that is not installed, if that is what an exception says."""
+    library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return library if library and find_spec(library) is None else ""
+
+
 def _write(path: Path, error: BaseException) -> None:
     kind = type(error)
     failure = Failure(
         f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
         str(error),
         "".join(traceback.format_exception(error)),
-        (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else "",
+        _missing(error),
     )
     path.write_text(json.dumps(asdict(failure), indent=2), "utf-8")

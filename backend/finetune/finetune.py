@@ -3,21 +3,24 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from pilotfish.backend.models.progress import readable
 from pilotfish.backend.models.progress import shown_on as bytes_shown_on
 from pilotfish.backend.version import version
 
 from . import output
 from .base import Base, find_base, open_base
 from .curve import Curve, curve_of, draw, perplexity
+from .deepspeed_presets import configuration
 from .devices import Devices, find_devices
 from .environment import worker_environment
 from .events import Listener, forget_after, read_events
-from .explain import explain
+from .explain import explain, gather
 from .job import Job, differences, read_job
+from .memory import need, readable_need
 from .options import FinetuneOptions
 from .problems import FinetuneError
 from .resume import drop_after, last_whole
@@ -57,6 +60,7 @@ def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say)
         job = _job(options, base, devices, folder, data_fingerprint(train, validation))
         job = _gone_on_with(options, job, folder, say)
         _say_what(job, base, devices, say)
+        _check_memory(job, base, devices, say)
         if not job.resume:
             _pack({"train": train, "validation": validation}, base, job, folder, say)
         folder.job.write_text(job.text(), "utf-8")
@@ -90,6 +94,7 @@ def _job(options: FinetuneOptions, base: Base, devices: Devices, folder: WorkFol
         save_steps=options.save_steps,
         keep_checkpoints=options.keep_checkpoints,
         lora_rank=options.lora_rank,
+        deepspeed=configuration(options.deepspeed, devices.kind),
         world=devices.world,
         device=devices.kind,
         devices=devices.numbers,
@@ -98,6 +103,26 @@ def _job(options: FinetuneOptions, base: Base, devices: Devices, folder: WorkFol
         threads=devices.threads,
         dtype=base.dtype,
     )
+
+
+def _check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
+    """Refuse what is certain not to fit, and say what may not."""
+    shape = base.architecture
+    found = need(job, base.parameters, layers=shape.layers, hidden=shape.hidden, heads=shape.heads)
+    each = found.state * (devices.world if devices.kind == "cpu" else 1)
+    if devices.memory and each > devices.memory:
+        there = (
+            f"a GPU has {readable(devices.memory)}"
+            if devices.kind == "cuda"
+            else f"the host has {readable(devices.memory)}"
+        )
+        raise FinetuneError(
+            f"this takes {readable_need(found)}; {there}. Smaller: --lora, --deepspeed zero3, or a smaller BASE."
+        )
+    if devices.memory and each + found.activations > devices.memory:
+        say(
+            f"This may not fit: it takes {readable_need(found)}. See --batch-size, --block-size, --lora, --deepspeed."
+        )
 
 
 def _gone_on_with(options: FinetuneOptions, job: Job, folder: WorkFolder, say: Say) -> Job:
@@ -170,7 +195,9 @@ def _pack(data: Mapping[str, Path | None], base: Base, job: Job, folder: WorkFol
 
 def _work(job: Job, folder: WorkFolder, environment: Mapping[str, str]) -> None:
     listener = Listener(folder.events)
-    own = worker_environment(environment, job, folder.nccl_log)
+    own = worker_environment(
+        environment, job, programs=str(Path(sys.executable).parent), nccl_log=folder.nccl_log
+    )
 
     def relay() -> None:
         for event in listener.heard():
@@ -179,7 +206,18 @@ def _work(job: Job, folder: WorkFolder, environment: Mapping[str, str]) -> None:
     with shown_on(sys.stderr) as show, Workers(job, folder, own) as workers:
         statuses = workers.watch(relay)
     if not folder.result.is_file():
-        raise FinetuneError(explain(job, folder, statuses))
+        raise FinetuneError(_failed(job, folder, statuses))
+
+
+def _failed(job: Job, folder: WorkFolder, statuses: Sequence[int]) -> str:
+    """What went wrong, what to change, and how to go on."""
+    whole = last_whole(folder.path)
+    way = (
+        f"Go on after step {whole[1]} with --resume."
+        if whole
+        else "There is no checkpoint to go on from yet."
+    )
+    return f"{explain(job, gather(job, folder, statuses))}\n  The workers' log: {folder.log}\n  {way}"
 
 
 def _finish(job: Job, base: Base, folder: WorkFolder, out: Path, say: Say) -> Tuned:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from pilotfish.backend.argument_types import amount, count, positive
+from pilotfish.backend.converter.commands import QUANTIZATIONS
 
 from .options import LORA_RATE, TUNING_RATE, FinetuneOptions
 
@@ -33,6 +34,7 @@ def add_finetune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     _add_training(finetune.add_argument_group("training"))
     _add_machine(finetune.add_argument_group("machine"))
+    _add_shipping(finetune.add_argument_group("shipping"))
 
 
 def run_finetune(options: argparse.Namespace) -> int:
@@ -41,7 +43,13 @@ def run_finetune(options: argparse.Namespace) -> int:
 
     from .finetune import finetune
     from .problems import FinetuneError
+    from .ship import Shipment, check, ship
 
+    shipment = None
+    if options.ship is not None:
+        shipment = Shipment(
+            options.ship, options.target, options.quantization, options.convert_gpus, options.force
+        )
     asked = FinetuneOptions(
         base=options.base,
         data=options.data,
@@ -67,7 +75,11 @@ def run_finetune(options: argparse.Namespace) -> int:
         force=options.force,
     )
     try:
-        finetune(asked, options.environment, _say)
+        if shipment is not None:
+            check(shipment, asked.out.resolve())
+        tuned = finetune(asked, options.environment, _say)
+        if shipment is not None:
+            ship(shipment, tuned.out, _say)
     except FinetuneError as error:
         _say(f"pilotfish-backend: {error}")
         return 1
@@ -158,6 +170,30 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
         help="steps between two checkpoints to --resume from (default: %(default)s)",
     )
     add("--keep-checkpoints", action="store_true", help="leave them in DIR when the training is done")
+
+
+def _add_shipping(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--ship", type=Path, metavar="REPO", help="then convert the tuned model into REPO, and verify it")
+    add(
+        "--target",
+        choices=("ctranslate2", "fastertransformer"),
+        default="ctranslate2",
+        help="as of 'convert' (default: %(default)s)",
+    )
+    add(
+        "--quantization",
+        choices=QUANTIZATIONS,
+        metavar="TYPE",
+        help="for ctranslate2, as of 'convert' (default: the checkpoint's own)",
+    )
+    add(
+        "--convert-gpus",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="for fastertransformer: GPUs that will share the model (default: %(default)s)",
+    )
 
 
 _NOTES = """\

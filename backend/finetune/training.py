@@ -5,11 +5,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from .evaluation import validation_loss
 from .events import Event, Teller
 from .hearing import callback
 from .job import Job
 from .tokens import Blocks, read_packed
 from .work_folder import WorkFolder
+from .writing import write_model
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 _KEPT = 2
 """Checkpoints: while one is written, the one before is still whole."""
-_SHARD = "5GB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Result:
 
 def train(job: Job, folder: WorkFolder) -> None:
     """Train, and leave the tuned model and the result in the work folder. Every process of the job runs this."""
-    from transformers import Trainer, set_seed
+    from transformers import set_seed
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -42,16 +43,14 @@ def train(job: Job, folder: WorkFolder) -> None:
     arguments = _arguments(job, folder)  # first: under ZeRO-3 it decides how a model is loaded
     set_seed(job.seed)
     first = arguments.process_index == 0
+    if job.deepspeed is not None and job.device == "cpu":
+        _join_deepspeed()
     if first:
         _tell(folder, Event("stage", stage="loading"))
     packed = read_packed(folder.packed)
-    model = load(job)
-    if job.lora_rank:
-        from .lora import with_adapter
-
-        model = with_adapter(model, job.lora_rank)
+    model = _model(job)
     validation = Blocks(packed["validation"]) if "validation" in packed else None
-    trainer = Trainer(
+    trainer = _trainer_class()(
         model=model,
         args=arguments,
         train_dataset=Blocks(packed["train"]),
@@ -62,10 +61,42 @@ def train(job: Job, folder: WorkFolder) -> None:
     trainer.train(resume_from_checkpoint=job.resume or None)
     if first:
         _tell(folder, Event("stage", stage="writing"))
-    _write_model(trainer, job, folder)
+    write_model(trainer, job, folder, lambda: _model(job))
     if first:
         result = Result(trainer.state.global_step, time.monotonic() - began, *_memory(job))
         folder.result.write_text(json.dumps(asdict(result), indent=2), "utf-8")
+
+
+def _join_deepspeed() -> None:
+    """Let DeepSpeed know of the process group that accelerate has made, before it loads a part of a model."""
+    import deepspeed
+
+    deepspeed.init_distributed(dist_backend="gloo")
+
+
+def _trainer_class() -> Any:
+    from transformers import Trainer
+
+    class Tuner(Trainer):  # type: ignore[misc]
+        def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+            """Measure the validation loss our way; the rest as a Trainer does."""
+            metrics = {"eval_loss": validation_loss(self)}
+            self.log(metrics)
+            handler = self.callback_handler
+            self.control: Any = handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+    return Tuner
+
+
+def _model(job: Job) -> Any:
+    """What is trained: the base, with an adapter if that is all that learns."""
+    model = load(job)
+    if not job.lora_rank:
+        return model
+    from .lora import with_adapter
+
+    return with_adapter(model, job.lora_rank)
 
 
 def load(job: Job) -> Any:
@@ -131,17 +162,6 @@ def _printer() -> Any:
     from transformers import PrinterCallback
 
     return PrinterCallback
-
-
-def _write_model(trainer: Any, job: Job, folder: WorkFolder) -> None:
-    import torch
-
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if trainer.args.process_index == 0:
-        if job.lora_rank:
-            model.save_pretrained(folder.adapter)
-            model = model.merge_and_unload()
-        model.to(getattr(torch, job.dtype)).save_pretrained(folder.model, max_shard_size=_SHARD)
 
 
 def _memory(job: Job) -> tuple[int, str]:

@@ -6,18 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import IO, Self
 
-from .environment import rank_environment
 from .job import Job
+from .launcher import commands
 from .work_folder import WorkFolder
 
 _POLL = 0.2
 _END_SECONDS = 20.0
 """That a worker gets to end by itself."""
-_WORKER = "pilotfish.backend.finetune.worker"
 
 
 class Workers:
@@ -63,7 +62,8 @@ class Workers:
             time.sleep(_POLL)
 
     def _start(self, stdin: int, log: IO[bytes]) -> None:
-        for command, environment in self._commands():
+        job = str(self._folder.job)
+        for command, environment in commands(self._job, job, sys.executable, self._environment, free_port()):
             self._processes.append(
                 subprocess.Popen(
                     command,
@@ -75,20 +75,6 @@ class Workers:
                     start_new_session=True,
                 )
             )
-
-    def _commands(self) -> list[tuple[Sequence[str], Mapping[str, str]]]:
-        job = str(self._folder.job)
-        alone = [sys.executable, "-P", "-m", _WORKER, job]
-        if self._job.world == 1:
-            return [(alone, self._environment)]
-        port = free_port()
-        return [
-            (
-                [*alone, f"--local_rank={rank}"],
-                rank_environment(self._environment, rank, self._job.world, port),
-            )
-            for rank in range(self._job.world)
-        ]
 
     def _end(self) -> None:
         with self._opened:

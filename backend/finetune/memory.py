@@ -1,0 +1,74 @@
+"""How much memory a training takes, roughly, so that what can't fit is said before an hour of loading. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pilotfish.backend.models.progress import readable
+
+from .job import Job
+
+_WEIGHT, _GRADIENT, _ADAM = 4, 4, 8
+"""Bytes a parameter, all in fp32: Adam keeps two numbers."""
+_HALF = 2
+"""Under DeepSpeed with 16 bits, a GPU has weights and gradients in these, and the fp32 ones lie with the optimizer."""
+_LOGITS = 3
+"""Copies of the logits in fp32 at the height of a step: themselves, for the loss, and their gradient."""
+_KEPT = 34
+"""Numbers that a layer keeps for each token and unit of its width (Korthikanti et al. 2022, in bytes at 16 bits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes."""
+
+    state: int = 0
+    """Of one device: weights, gradients and the optimizer's numbers. Certain."""
+    activations: int = 0
+    """Of one device: for a step. Rough."""
+    host: int = 0
+    """Of the machine: what is offloaded."""
+
+
+def need(job: Job, parameters: int, *, layers: int, hidden: int, heads: int) -> Need:
+    """What a job takes on a model of as many parameters, layers, units of width and attention heads."""
+    tokens = job.batch_size * job.block_size
+    width = 4 if job.precision == "fp32" else _HALF
+    kept = 1 if job.gradient_checkpointing else layers
+    scores = 2 * width * heads * job.block_size  # each token's attention to all others, before and after
+    activations = tokens * (kept * (hidden * _KEPT * width // 2 + scores) + layers * hidden * width)
+    activations += tokens * job.rows * 4 * _LOGITS
+    state, host = _state(job, parameters)
+    return Need(state, activations, host)
+
+
+def _state(job: Job, parameters: int) -> tuple[int, int]:
+    if job.lora_rank:
+        return parameters * _WEIGHT, 0
+    if job.deepspeed is None:
+        return parameters * (_WEIGHT + _GRADIENT + _ADAM), 0
+    zero: dict[str, Any] = dict(job.deepspeed.get("zero_optimization", {}))
+    stage = int(zero.get("stage", 0))
+    weight = _WEIGHT if job.precision == "fp32" else _HALF
+    weights = parameters * weight // (job.world if stage >= 3 else 1)
+    gradients = parameters * weight // (job.world if stage >= 2 else 1)
+    optimizer = parameters * (_WEIGHT + _ADAM) // (job.world if stage >= 1 else 1)
+    host = 0
+    if _offloads(zero, "offload_optimizer"):
+        host += (optimizer + gradients) * job.world
+        optimizer = gradients = 0
+    if _offloads(zero, "offload_param"):
+        host += weights * job.world
+        weights = 0
+    return weights + gradients + optimizer, host
+
+
+def _offloads(zero: dict[str, Any], what: str) -> bool:
+    said = zero.get(what)
+    return isinstance(said, dict) and said.get("device") == "cpu"
+
+
+def readable_need(found: Need) -> str:
+    """For people."""
+    host = f", and {readable(found.host)} of the host for what is offloaded" if found.host else ""
+    device = f"{readable(found.state)} for weights and optimizer and about {readable(found.activations)} for a step"
+    return f"{device}{host}"
