@@ -93,7 +93,7 @@ def _cause(pattern: str, what: str, advice: Advice) -> Cause:
 
 CAUSES: Sequence[Cause] = (
     _cause(
-        r"posix_fallocate failed ?: No space left on device|creating shared memory segment[^\n]*No space left|"
+        r"posix_fallocate failed ?: No space left on device|creating shared memory segment|failed to extend /dev/shm|"
         r"/dev/shm[^\n]*No space left on device|unable to (?:write to|open|allocate shared memory)[^\n]*/torch_|"
         r"out of shared memory|shm_open[^\n]*No space left",
         "what is full is /dev/shm, through which processes of one machine exchange what they know",
@@ -149,6 +149,15 @@ CAUSES: Sequence[Cause] = (
         r"loss scale already at minimum",
         "the numbers grew beyond what fp16 can hold, again and again",
         lambda job: (f"--learning-rate {job.learning_rate / 4:g}", "a GPU with bf16 (Ampere or newer)"),
+    ),
+    _cause(
+        r"Diverged: ",
+        "the training diverged: its loss is no number any more",
+        lambda job: (
+            f"--learning-rate {job.learning_rate / 4:g}",
+            "a longer --warmup",
+            "other --data, if it began so",
+        ),
     ),
     _cause(
         r"Address already in use|EADDRINUSE",

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .problems import FinetuneError
@@ -28,8 +29,11 @@ class Devices:
         return max(1, cores // self.world) if self.kind == "cpu" and self.world > 1 else 0
 
 
-def find_devices(asked: str) -> Devices:
-    """The devices of this machine that ``--gpus`` means. Raises ``FinetuneError``."""
+def find_devices(asked: str, visible: str = "") -> Devices:
+    """The devices of this machine that ``--gpus`` means, among those that CUDA_VISIBLE_DEVICES leaves visible.
+
+    Raises ``FinetuneError``.
+    """
     import torch
 
     world, numbers = parse(asked)
@@ -45,7 +49,13 @@ def find_devices(asked: str) -> Devices:
         )
     memory = min(torch.cuda.get_device_properties(number).total_memory for number in chosen)
     capable = all(torch.cuda.get_device_capability(number)[0] >= 8 for number in chosen)
-    return Devices("cuda", len(chosen), ",".join(map(str, chosen)), "bf16" if capable else "fp16", memory)
+    return Devices("cuda", len(chosen), named(chosen, visible), "bf16" if capable else "fp16", memory)
+
+
+def named(chosen: Sequence[int], visible: str) -> str:
+    """Of GPUs by their number among the visible ones: their own names, with commas."""
+    names = [name.strip() for name in visible.split(",") if name.strip()]
+    return ",".join(names[number] if number < len(names) else str(number) for number in chosen)
 
 
 def parse(asked: str) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from .environment import worker_environment
 from .events import Listener, forget_after, read_events
 from .explain import explain, gather
 from .job import Job, differences, read_job
-from .memory import need, readable_need
+from .memory import disk, need, readable_need
 from .options import FinetuneOptions
 from .problems import FinetuneError
 from .resume import drop_after, last_whole
@@ -46,12 +46,14 @@ class Tuned:
 def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say) -> Tuned:
     """Tune a checkpoint. Raises ``FinetuneError`` that says what is wrong, and what is still there."""
     out = options.out.resolve()
+    if not options.epochs and not options.max_steps:
+        raise FinetuneError("--epochs: 0 is no training.")
     output.check_place(out, force=options.force, resume=options.resume)
     if options.resume and output.is_finished(out) and not options.force:
         say(f"{out} is finished; there is nothing to go on with.")
         return Tuned(out)
     train, validation = find_data(options.data.resolve())
-    devices = find_devices(options.gpus)
+    devices = find_devices(options.gpus, environment.get("CUDA_VISIBLE_DEVICES", ""))
     with bytes_shown_on(sys.stderr) as progress:
         base = open_base(find_base(options.base, options.cache, progress))
     if base.path.is_relative_to(out) or options.data.resolve().is_relative_to(out):
@@ -61,8 +63,10 @@ def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say)
         job = _gone_on_with(options, job, folder, say)
         _say_what(job, base, devices, say)
         _check_memory(job, base, devices, say)
+        _check_disk(job, base, folder)
         if not job.resume:
             _pack({"train": train, "validation": validation}, base, job, folder, say)
+        _tidy(folder)
         folder.job.write_text(job.text(), "utf-8")
         _work(job, folder, environment)
         return _finish(job, base, folder, out, say)
@@ -125,6 +129,15 @@ def _check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
         )
 
 
+def _check_disk(job: Job, base: Base, folder: WorkFolder) -> None:
+    found, free = disk(job, base.parameters), shutil.disk_usage(folder.path).free
+    if free < found:
+        raise FinetuneError(
+            f"--out: {folder.path} has room for {readable(free)}; checkpoints and the tuned model take up to "
+            f"{readable(found)}. Make room, or name another folder."
+        )
+
+
 def _gone_on_with(options: FinetuneOptions, job: Job, folder: WorkFolder, say: Say) -> Job:
     """The job from its last whole checkpoint on, if it is to be gone on with; else the folder is cleared."""
     whole = last_whole(folder.path)
@@ -156,6 +169,14 @@ def _gone_on_with(options: FinetuneOptions, job: Job, folder: WorkFolder, say: S
     forget_after(folder.events, step)
     say(f"Going on after step {step}.")
     return replace(job, resume=str(path))
+
+
+def _tidy(folder: WorkFolder) -> None:
+    """Drop what an earlier run left that would be taken for this one's."""
+    for path in (folder.result, *folder.path.glob("failure-*.json"), *folder.path.glob("nccl-*.log")):
+        path.unlink(missing_ok=True)
+    for path in (folder.model, folder.adapter):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:

@@ -84,9 +84,22 @@ def run_finetune(options: argparse.Namespace) -> int:
         _say(f"pilotfish-backend: {error}")
         return 1
     except KeyboardInterrupt:
-        _say("pilotfish-backend: stopped. The same command goes on with --resume.")
+        _say(f"pilotfish-backend: stopped. {_after_stop(asked.out)}")
         return 130
     return 0
+
+
+def _after_stop(out: Path) -> str:
+    """What Ctrl+C has left, and what to do."""
+    from .resume import last_whole
+    from .work_folder import CHECKPOINTS
+
+    whole = last_whole(out / CHECKPOINTS)
+    return (
+        f"The same command with --resume goes on after step {whole[1]}."
+        if whole
+        else "There is no checkpoint yet."
+    )
 
 
 def _add_training(group: "argparse._ArgumentGroup") -> None:

@@ -1,5 +1,6 @@
 """What a Trainer does, told to the parent, and whole checkpoints sealed."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ from .work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
+
+
+class Diverged(Exception):
+    """The weights have grown beyond all bounds; going on is of no use."""
 
 
 class Hearing:
@@ -33,15 +38,18 @@ class Hearing:
         self._began = time.monotonic()
 
     def logged(self, step: int, logs: Mapping[str, Any]) -> None:
-        """A step, or an evaluation, is done."""
+        """A step, or an evaluation, is done. Raises ``Diverged`` if its loss is no number any more."""
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise Diverged(f"the loss of step {step} is {logs['loss']}")
         if "loss" in logs:
+            gradient = float(logs.get("grad_norm") or 0.0)
             self._tell(
                 Event(
                     "step",
                     step=step,
                     loss=logs["loss"],
                     rate=logs.get("learning_rate", 0.0),
-                    gradient=float(logs.get("grad_norm") or 0.0),
+                    gradient=gradient if math.isfinite(gradient) else 0.0,
                     tokens=self._job.step_blocks * self._job.block_size,
                     seconds=time.monotonic() - self._began,
                 )

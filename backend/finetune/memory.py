@@ -41,6 +41,15 @@ def need(job: Job, parameters: int, *, layers: int, hidden: int, heads: int) -> 
     return Need(state, activations, host)
 
 
+def disk(job: Job, parameters: int) -> int:
+    """Bytes on the disk at the most: two checkpoints and a third that is being written, and the tuned model."""
+    model = parameters * _WEIGHT
+    one = parameters // 10 * _ADAM if job.lora_rank else parameters * (_WEIGHT + _ADAM)
+    if job.deepspeed is not None and not job.lora_rank:
+        one += parameters * _WEIGHT  # it keeps the weights once more, beside the optimizer's
+    return 3 * one + model
+
+
 def _state(job: Job, parameters: int) -> tuple[int, int]:
     if job.lora_rank:
         return parameters * _WEIGHT, 0

@@ -45,4 +45,5 @@ class FinetuneOptions:
     @property
     def rate(self) -> float:
         """The learning rate."""
-        return self.learning_rate or (LORA_RATE if self.lora_rank else TUNING_RATE)
+        default = LORA_RATE if self.lora_rank else TUNING_RATE
+        return default if self.learning_rate is None else self.learning_rate

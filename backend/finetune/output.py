@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,9 @@ def held(out: Path) -> Iterator[WorkFolder]:
         yield WorkFolder(path)
     finally:
         os.close(descriptor)
+        for empty in (path, out):  # a folder that nothing came into is not left behind
+            with suppress(OSError):
+                empty.rmdir()
 
 
 def complete(
