@@ -26,9 +26,11 @@ class Syntax:
 
 _HASH, _SLASHES, _DASHES = ("# ", ""), ("// ", ""), ("-- ", "")
 _WORDY = ("else", "elsif", "elseif", "elif", "when", "rescue", "ensure", "catch", "after", "until")
-_JS = "javascript javascriptreact javascript.jsx jsx typescript typescriptreact typescript.tsx tsx vue svelte"
-_C = "c cpp objective-c objective-cpp objc objcpp cuda cuda-cpp"
-_BRACED = "jsonc json json5 less scss glsl hlsl wgsl solidity verilog systemverilog v odin"
+_JS = "javascript javascriptreact javascript.jsx js jsx typescript typescriptreact typescript.tsx ts tsx vue svelte"
+_C = "c cpp c++ c-or-c++ arduino objective-c objective-cpp objc objcpp cuda cuda-cpp"
+_BRACED = (
+    "jsonc json js-json json5 gomod less less-css scss glsl hlsl wgsl solidity verilog systemverilog v odin"
+)
 _TEXT = "plaintext text restructuredtext rst asciidoc org typst gitcommit git-commit"
 
 _TABLE: tuple[tuple[str, Syntax], ...] = (
@@ -51,17 +53,17 @@ _TABLE: tuple[tuple[str, Syntax], ...] = (
     ),
     ("go", Syntax(_SLASHES, re.compile(r"import\b"), ("{",), ("else", "case", "default"))),
     ("rust", Syntax(_SLASHES, re.compile(r"(?:pub\s+)?(?:use|extern\s+crate)\s"), ("{", "=>"))),
-    ("java kotlin scala groovy", Syntax(_SLASHES, re.compile(r"import\s"), ("{", "->", "=>"))),
+    ("java kotlin scala sbt groovy", Syntax(_SLASHES, re.compile(r"import\s"), ("{", "->", "=>"))),
     (
         _C,
         Syntax(_SLASHES, re.compile(r"#\s*(?:include|import)\b|using\s"), ("{",), ("else", "catch", "while")),
     ),
-    ("csharp cs", Syntax(_SLASHES, re.compile(r"using\s"))),
+    ("csharp c-sharp cs", Syntax(_SLASHES, re.compile(r"using\s"))),
     ("fsharp", Syntax(_SLASHES, re.compile(r"open\s"), ("=", "->", "then", "do"), ("else", "elif", "with"))),
     ("swift dart", Syntax(_SLASHES, re.compile(r"(?:@testable\s+)?import\s"))),
-    ("php", Syntax(_SLASHES, re.compile(r"use\s|require|include"))),
+    ("php blade", Syntax(_SLASHES, re.compile(r"use\s|require|include"))),
     ("zig", Syntax(_SLASHES, re.compile(r"(?:pub\s+)?const\s+\w+\s*=\s*@import"))),
-    ("proto proto3", Syntax(_SLASHES, re.compile(r"import\s"))),
+    ("proto proto3 protobuf", Syntax(_SLASHES, re.compile(r"import\s"))),
     (_BRACED, Syntax(_SLASHES)),
     ("ruby", Syntax(_HASH, re.compile(r"require"), ("do", "then", "|", "begin", "else", "{"), _WORDY)),
     ("elixir", Syntax(_HASH, re.compile(r"(?:alias|import|require|use)\s"), ("do", "->"), _WORDY)),
@@ -77,20 +79,26 @@ _TABLE: tuple[tuple[str, Syntax], ...] = (
     ("perl perl6 raku", Syntax(_HASH, re.compile(r"(?:use|require)\s"), ("{",), ("else", "elsif"))),
     ("r", Syntax(_HASH, re.compile(r"(?:library|require|source)\("))),
     ("powershell ps1", Syntax(_HASH, re.compile(r"(?:using|import-module)\s", re.IGNORECASE))),
-    ("haskell elm purescript", Syntax(_DASHES, re.compile(r"import\s"), ("=", "where", "do", "of"))),
+    (
+        "haskell lhaskell haskell-literate elm purescript",
+        Syntax(_DASHES, re.compile(r"import\s"), ("=", "where", "do", "of")),
+    ),
     ("sql plsql mysql pgsql ada vhdl", Syntax(_DASHES, None, ("begin", "BEGIN", "then", "THEN"))),
     (
-        "clojure commonlisp lisp scheme racket elisp emacs-lisp",
+        "clojure commonlisp common-lisp lisp lisp-data scheme racket elisp emacs-lisp",
         Syntax((";; ", ""), re.compile(r"\((?:ns|require)\s"), ()),
     ),
-    ("latex tex bibtex plaintex", Syntax(("% ", ""), re.compile(r"\\usepackage"), (), prose=True)),
+    ("latex tex bibtex bib plaintex", Syntax(("% ", ""), re.compile(r"\\usepackage"), (), prose=True)),
     ("erlang prolog matlab octave", Syntax(("% ", ""), re.compile(r"-include"), ("->",))),
-    ("html xml xsl svg", Syntax(("<!-- ", " -->"), None, (), prose=True)),
-    ("markdown mdx", Syntax(("<!-- ", " -->"), None, (), prose=True)),
+    (
+        "html mhtml xhtml htmldjango jsp xml nxml msbuild xsd xsl xslt svg",
+        Syntax(("<!-- ", " -->"), None, (), prose=True),
+    ),
+    ("markdown mdx chatagent instructions prompt skill", Syntax(("<!-- ", " -->"), None, (), prose=True)),
     (_TEXT, Syntax(_HASH, None, (), prose=True)),
     ("css", Syntax(("/* ", " */"), re.compile(r"@import"))),
     (
-        "ocaml ocaml.interface reason",
+        "ocaml ocaml.interface ocaml-interface reason",
         Syntax(("(* ", " *)"), re.compile(r"open\s"), ("=", "->", "in", "struct")),
     ),
     ("vim viml", Syntax(('" ', ""), re.compile(r"(?:source|runtime)\s"), (), _WORDY)),

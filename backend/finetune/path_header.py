@@ -24,28 +24,37 @@ _QUOTE: Comment = ('" ', "")
 _SUFFIXES: tuple[tuple[Comment, str], ...] = (
     (
         _SLASHES,
-        "c h cc cpp cxx c++ hh hpp hxx h++ inl ipp tpp ino m mm cu cuh js cjs mjs jsx ts cts mts tsx vue svelte go rs "
-        "java kt kts scala sc groovy gradle cs fs fsi fsx swift dart php zig proto jsonc json5 less scss "
-        "glsl vert frag comp geom tesc tese hlsl wgsl sol v vh sv svh odin",
+        "c i h cc ccm cpp cppm c++ c++m cxx cxxm ii ixx hh hpp hxx h++ inl ipp mpp mxx tpp txx ino m mm cu cuh "
+        "js cjs mjs es6 pac jsx ts cts mts tsx vue svelte go rs java jav kt kts scala sc sbt groovy gradle gvy nf "
+        "jenkinsfile cs csx cake fs fsi fsx fsscript swift dart php php4 php5 phtml ctp zig proto less scss "
+        "json jsonc json5 jsonld geojson har ipynb webmanifest tsbuildinfo code-workspace code-profile "
+        "glsl vert frag comp geom tesc tese hlsl hlsli fx fxh vsh psh cginc compute wgsl sol v vh sv svh odin",
     ),
-    (_DASHES, "lua hs lhs elm purs sql psql plsql adb ads vhd vhdl"),
-    (_SEMICOLONS, "clj cljs cljc edn lisp lsp cl scm ss rkt el"),
+    (_DASHES, "lua hs lhs elm purs sql dsql psql plsql adb ads vhd vhdl"),
+    (_SEMICOLONS, "clj cljs cljc cljx clojure edn lisp lsp cl scm ss rkt el"),
     (_SEMICOLON, "ini"),
-    (_PERCENT, "tex sty cls ltx bib erl hrl pro matlab"),
-    (_MARKUP, "html htm xhtml xml xsl xslt xsd svg md markdown mdx"),
+    (_PERCENT, "tex sty cls ltx ctx bbx cbx bib erl hrl"),
+    (
+        _MARKUP,
+        "html htm xhtml xht shtml asp aspx jsp jspx jshtm mdoc volt rhtml md markdown mkd mkdn mdown mdwn mdtext mdx "
+        "xml xsl xslt xsd dtd svg wsdl rss atom rdf owl rng opml plist xaml axaml axml fxml mxml resx xib storyboard "
+        "csproj fsproj vbproj vcxproj shproj wixproj proj props targets nuspec pubxml slnx iml xlf xliff tld dita "
+        "ditamap bpmn wxs wxi wxl launch jmx",
+    ),
     (_STARS, "css"),
     (_ML, "ml mli re rei"),
     (_QUOTE, "vim"),
 )
 """By what stands behind the last dot of a name, in lower case; all others have hashes."""
 _NAMES: Mapping[str, Comment] = {
-    "tsconfig.json": _SLASHES,
-    "jsconfig.json": _SLASHES,
-    ".vimrc": _QUOTE,
-    "_vimrc": _QUOTE,
-    ".gvimrc": _QUOTE,
-    ".exrc": _QUOTE,
+    **dict.fromkeys(
+        (".babelrc", ".eslintrc", ".swcrc", ".jshintrc", ".jscsrc", ".hintrc", ".vuerc"), _SLASHES
+    ),
+    **dict.fromkeys((".watchmanconfig", ".bowerrc", ".jslintrc", ".ember-cli"), _SLASHES),
+    **dict.fromkeys(("jenkinsfile", "jakefile", "go.mod"), _SLASHES),
+    **dict.fromkeys((".vimrc", "_vimrc", ".gvimrc", ".exrc"), _QUOTE),
     ".emacs": _SEMICOLONS,
+    "rebar.config": _PERCENT,
 }
 """By the whole name, in lower case."""
 _BY_SUFFIX = {suffix: comment for comment, suffixes in _SUFFIXES for suffix in suffixes.split()}
