@@ -65,7 +65,7 @@ def examine(item: Item, max_size: int) -> Outcome:
     if reason is None and len(data) > max_size:  # a file may have grown since it was found
         reason = TOO_LARGE
     reason = reason or why_left_by_text(text, item.path)
-    found = () if reason else tuple(secrets_in(text))
+    found = () if reason else tuple(secrets_in(text, item.path))
     if reason or found:
         return Outcome(item.path, item.repo, item.size, reason or SECRET, found)
     header = path_header(item.path)

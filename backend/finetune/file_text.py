@@ -14,10 +14,10 @@ _PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".adoc", ".org", ".tex", "
 _HEAD_LINES = 24
 _SAYS_GENERATED = re.compile(
     r"\A\W*(?:"
-    r"(?:.{0,60}\b)?(?:code|file|source|module|script) (?:is |was |has been )?(?:auto[- ]?|automatically |machine[- ])?"
+    r"(?:.{0,24}\b)?(?:code|file|source|module|script) (?:is |was |has been )?(?:auto[- ]?|automatically |machine[- ])?"
     r"generated\b(?! code).{0,120}\b(?:by|from|with|using)\b"
     r"|(?:auto[- ]?|automatically |machine[- ])generated\b"
-    r"|generated (?:by|from|with|using|automatically)\b.{0,120}"
+    r"|generated (?:by|from|automatically)\b"
     r"|(?:.{0,80}\b)?generated\b.{0,80}\bdo not (?:edit|modify|change|touch)\b"
     r"|(?:.{0,80}\b)?do not (?:edit|modify|change)\b.{0,80}\bgenerated\b"
     r"|(?:.{0,20}\s)?@generated\b"
@@ -25,7 +25,7 @@ _SAYS_GENERATED = re.compile(
     r")",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--|;|%|<!--|\(\*|\"\"\"|'''|\"|<!)")
+_COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--|;|%|<!--|\(\*|\"\"\"|'''|<!)")
 
 
 def decoded(data: bytes) -> tuple[str, str | None]:

@@ -147,27 +147,32 @@ def _seen(
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return Left(UNREADABLE)
-    folder, link = stat.S_ISDIR(status.st_mode), stat.S_ISLNK(status.st_mode)
+    folder, size = stat.S_ISDIR(status.st_mode), status.st_size
     if folder and (status.st_dev, status.st_ino) in skip:
         return None
     path = Path(entry.path).relative_to(place.root).as_posix()
     if is_ignored(path, place.ignore, folder=folder):
-        return Left(IGNORED, 0 if folder else status.st_size)
+        return Left(IGNORED, 0 if folder else size)
     if folder:
         return _folder(entry, path, place)
-    if not stat.S_ISREG(status.st_mode):
-        return Left((LINK_LOOP if _circles(entry.path) else LINK) if link else SPECIAL)
-    size = status.st_size
-    if reason := _why_left(entry.name, path, place, too_large=size > max_size):
-        return Left(reason, size)
+    reason = _not_a_file(entry.path, status.st_mode) or _why_left(entry.name, path, place)
+    if reason or size > max_size:
+        return Left(reason or TOO_LARGE, size)
     return Found(entry.path, _SURROGATE.sub("\ufffd", path), place.repo, place.licence, size)
 
 
-def _why_left(name: str, path: str, place: _Place, *, too_large: bool) -> str | None:
+def _not_a_file(file: str, mode: int) -> str | None:
+    """What else it is, or None."""
+    if stat.S_ISLNK(mode):
+        return LINK_LOOP if _circles(file) else LINK
+    return None if stat.S_ISREG(mode) else SPECIAL
+
+
+def _why_left(name: str, path: str, place: _Place) -> str | None:
     """The reason why a regular file is not even read, or None."""
     if _CONTROL.search(name):
         return ODD_NAME
-    return marked(path, place.attributes) or why_left_by_name(name) or (TOO_LARGE if too_large else None)
+    return marked(path, place.attributes) or why_left_by_name(name)
 
 
 def _folder(entry: os.DirEntry[str], path: str, place: _Place) -> Left | Path:
