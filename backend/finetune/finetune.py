@@ -65,7 +65,11 @@ def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say)
         _check_memory(job, base, devices, say)
         _check_disk(job, base, folder)
         if not job.resume:
-            _pack({"train": train, "validation": validation}, base, job, folder, say)
+            try:
+                _pack({"train": train, "validation": validation}, base, job, folder, say)
+            except FinetuneError:
+                _clear(folder.path)
+                raise
         _tidy(folder)
         folder.job.write_text(job.text(), "utf-8")
         _work(job, folder, environment)
