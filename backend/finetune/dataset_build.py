@@ -4,9 +4,10 @@ What has been read lies on the disk; in memory is of each file its name, its sig
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pilotfish.backend.models.progress import Progress
 
@@ -17,9 +18,10 @@ from .examine import Item, Outcome, examine_all
 from .processes import mapped
 from .reasons import DUPLICATE, NEAR_DUPLICATE
 from .similarity import Similar
+from .sources import Kind, Source, items_of, recognised
 from .split import validation_groups
 from .spool import Spool
-from .walk import Found, Left, identity, walk
+from .walk import Identity, Left, identity
 
 _BATCH_FILES = 64
 _BATCH_BYTES = 1 << 20
@@ -48,37 +50,37 @@ class _Taken:
         self.licences.append(outcome.licence)
         self.similar.add(outcome.signed)
 
+    def name(self, number: int) -> tuple[str, str]:
+        """What the split goes by: repository and path, or for a row without a path what is in it."""
+        repo, path = self.names[number]
+        return repo, path or self.digests[number].hex()
+
 
 def build(options: DatasetOptions, progress: Progress) -> Report:
     """Write ``options.out``. Raises ``DatasetError``."""
     out = options.out.absolute()
     out = out.parent.resolve() / out.name
-    folders = [_folder(source) for source in options.sources]
-    check_sources(out, folders, force=options.force)
-    report = Report(
-        settings={
-            "sources": sorted(options.sources),
-            "validation": options.validation,
-            "max_file_size": options.max_file_size,
-            "text_column": options.text_column,
-            "seed": options.seed,
-            "similarity": options.similarity,
-        }
-    )
-    with staged(out, force=options.force) as stage:
-        progress.begin("looking for files", None)
+    sources = [recognised(name) for name in options.sources]
+    check_sources(out, [each.place for each in sources if each.kind != Kind.HUB], force=options.force)
+    report = Report(settings=_settings(options))
+    with staged(out, force=options.force) as stage, Spool(stage / "rows") as spool:
+        taken = _Taken(spool)
         skip = frozenset(each for each in map(identity, (out, stage_of(out))) if each)
-        items = list(_items(folders, options, skip, report))
-        total = sum(item.size for item in items)
-        processes = options.processes if total > _WORTH_PROCESSES else 1
-        progress.begin("reading", total)
-        with Spool(stage / "rows") as spool:
-            taken = _Taken(spool)
-            work = partial(examine_all, max_size=options.max_file_size)
-            for outcome in mapped(work, _batches(items), processes):
-                progress.advance(outcome.size)
-                _account(outcome, report, taken)
-            _write(stage, taken, options, report, progress)
+        files = _files(
+            [each for each in sources if each.kind == Kind.FOLDER], options, skip, report, progress
+        )
+        total = sum(item.size for item in files)
+        progress.begin("reading files", total)
+        _examine(files, options, report, taken, progress, worth=total > _WORTH_PROCESSES)
+        for source in sources:
+            if source.kind != Kind.FOLDER:
+                size = source.place.stat().st_size if source.kind == Kind.TABLE else None
+                progress.begin(f"reading {source.name}", size)
+                rows = _counted(items_of(source, options, skip), report)
+                _examine(
+                    rows, options, report, taken, progress, worth=size is None or size > _WORTH_PROCESSES
+                )
+        _write(stage, taken, options, report, progress)
         if not report.train.files:
             raise DatasetError("\n".join(("Nothing is left to train on:", *report_lines(report))))
         text = json.dumps(report.plain(), ensure_ascii=False, indent=2)
@@ -86,24 +88,59 @@ def build(options: DatasetOptions, progress: Progress) -> Report:
     return report
 
 
-def _folder(source: str) -> Path:
-    folder = Path(source)
-    if not folder.is_dir():
-        raise DatasetError(f"{source}: there is no such folder.")
-    return folder.resolve()
+def _settings(options: DatasetOptions) -> dict[str, Any]:
+    """What the report says of how it was built."""
+    return {
+        "sources": sorted(options.sources),
+        "validation": options.validation,
+        "max_file_size": options.max_file_size,
+        "text_column": options.text_column,
+        "seed": options.seed,
+        "similarity": options.similarity,
+    }
 
 
-def _items(
-    folders: Sequence[Path], options: DatasetOptions, skip: frozenset[tuple[int, int]], report: Report
-) -> Iterator[Item]:
-    for folder in folders:
-        for each in walk(folder, max_size=options.max_file_size, skip=skip):
-            report.seen.add(each.size)
-            match each:
-                case Left():
-                    report.drop(each.reason, each.size)
-                case Found():
-                    yield Item(each.path, each.repo, each.licence, each.size, each.file)
+def _files(
+    folders: Iterable[Source],
+    options: DatasetOptions,
+    skip: frozenset[Identity],
+    report: Report,
+    progress: Progress,
+) -> list[Item]:
+    """The files of all folders: their names only, so that it is known how much there is to read."""
+    progress.begin("looking for files", None)
+    return [item for each in folders for item in _counted(items_of(each, options, skip), report)]
+
+
+def _counted(items: Iterable[Item | Left], report: Report) -> Iterator[Item]:
+    for each in items:
+        report.seen.add(each.size)
+        match each:
+            case Left():
+                report.drop(each.reason, each.size)
+            case Item():
+                yield each
+
+
+def _examine(
+    items: Iterable[Item],
+    options: DatasetOptions,
+    report: Report,
+    taken: _Taken,
+    progress: Progress,
+    *,
+    worth: bool,
+) -> None:
+    """Look into all and keep what is good; by several processes if it is worth their start."""
+    work = partial(examine_all, max_size=options.max_file_size)
+    for outcome in mapped(work, _batches(items), options.processes if worth else 1):
+        progress.advance(outcome.size)
+        for line, kind in outcome.secrets:
+            report.found_secret(outcome.repo, outcome.path, line, kind)
+        if outcome.reason:
+            report.drop(outcome.reason, outcome.size)
+        else:
+            taken.add(outcome)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -117,15 +154,6 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _account(outcome: Outcome, report: Report, taken: _Taken) -> None:
-    for line, kind in outcome.secrets:
-        report.found_secret(outcome.repo, outcome.path, line, kind)
-    if outcome.reason:
-        report.drop(outcome.reason, outcome.size)
-    else:
-        taken.add(outcome)
 
 
 def _write(stage: Path, taken: _Taken, options: DatasetOptions, report: Report, progress: Progress) -> None:
@@ -142,7 +170,7 @@ def _write(stage: Path, taken: _Taken, options: DatasetOptions, report: Report, 
             report.drop(NEAR_DUPLICATE, taken.sizes[number])
         else:
             kept.append(number)
-    groups = {int(leaders[number]): taken.names[leaders[number]] for number in kept}
+    groups = {int(leaders[number]): taken.name(int(leaders[number])) for number in kept}
     chosen = validation_groups(groups, options.validation, options.seed)
     progress.begin("writing", sum(taken.sizes[number] for number in kept))
     with (stage / TRAIN).open("wb") as train, (stage / VALIDATION).open("wb") as validation:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from .file_text import decoded, plain, why_left_by_text
 from .licence import header_licence
 from .path_header import path_header
-from .reasons import NO_TEXT, SECRET, TOO_LARGE, UNREADABLE
+from .reasons import BINARY, NO_TEXT, NOT_UTF8, SECRET, TOO_LARGE, UNREADABLE
 from .secret_scan import secrets_in
 from .similarity import signature
 
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""Bytes that were no UTF-8, as Python has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ def _opened(item: Item, max_size: int) -> tuple[bytes, str, str | None]:
         return (b"", "", UNREADABLE) if data is None else (data, *decoded(data))
     if item.text is None:
         return b"", "", NO_TEXT
-    text = _UNSENDABLE.sub("\ufffd", plain(item.text))
-    return text.encode(), text, None
+    reason = NOT_UTF8 if _ESCAPED.search(item.text) else BINARY if "\0" in item.text else None
+    text = _SURROGATE.sub("\ufffd", plain(item.text))
+    return text.encode(), text, reason
 
 
 def _read(file: str, max_size: int) -> bytes | None:
