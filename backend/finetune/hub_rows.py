@@ -14,11 +14,10 @@ def hub_rows(name: str, text_column: str) -> Iterator[Row]:
 
     Raises ``DatasetError``.
     """
-    import httpx
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from datasets.utils.logging import disable_progress_bar
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import errors
 
     disable_progress_bar()
     repository, _, configuration = name.partition(":")
@@ -30,7 +29,7 @@ def hub_rows(name: str, text_column: str) -> Iterator[Row]:
         raise DatasetError(
             f"{name}: no file or folder here, and no data set that the hub would give: {_first_line(error)}"
         ) from error
-    except (HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
+    except (OSError, errors.HTTPError) as error:  # type: ignore[attr-defined]
         raise DatasetError(
             f"{name}: no file or folder here, and the hub can't be asked for it: {_first_line(error)}"
         ) from error
