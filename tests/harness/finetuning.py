@@ -54,14 +54,22 @@ class Done:
 class Training:
     """A running training. Leaving the context ends whatever is left of it."""
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._argv = list(argv)
+        self._cwd = cwd or Path(os.sep)
         self._env = dict(env) if env is not None else None
         self.out = Path(self._argv[self._argv.index("--out") + 1])
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self._argv, stderr=subprocess.PIPE, text=True, env=self._env, cwd=os.sep, start_new_session=True
+            self._argv,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._env,
+            cwd=self._cwd,
+            start_new_session=True,
         )
         return self
 
@@ -125,10 +133,19 @@ class Training:
         return log.read_text("utf-8", "replace")[-2000:] if log.exists() else "no log"
 
 
-def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Done:
+def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
     """Run a training to its end."""
-    with Training(argv, env=env) as training:
+    with Training(argv, env=env, cwd=cwd) as training:
         return training.wait()
+
+
+def saved(*numbers: int) -> Callable[[Sequence[Mapping[str, Any]]], bool]:
+    """A condition on events: these checkpoints are whole."""
+
+    def condition(events: Sequence[Mapping[str, Any]]) -> bool:
+        return set(numbers) <= {event["step"] for event in events if event["kind"] == "saved"}
+
+    return condition
 
 
 def steps(events: Sequence[Mapping[str, Any]]) -> list[int]:

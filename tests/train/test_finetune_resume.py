@@ -2,13 +2,11 @@
 
 import json
 import signal
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, write_data
+from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, saved, write_data
 from harness.tiny_codegen import write_codegen
 
 pytestmark = pytest.mark.timeout(600)
@@ -34,15 +32,6 @@ def whole(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     done = run(command(base, data, out, *OPTIONS))
     assert done.status == 0, done.said
     return out
-
-
-def saved(*numbers: int) -> Any:
-    """A condition on events: these checkpoints are whole."""
-
-    def condition(events: Sequence[dict[str, Any]]) -> bool:
-        return set(numbers) <= {event["step"] for event in events if event["kind"] == "saved"}
-
-    return condition
 
 
 def test_a_killed_training_goes_on(base: Path, data: Path, whole: Path, tmp_path: Path) -> None:

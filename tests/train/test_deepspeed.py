@@ -1,0 +1,129 @@
+"""Several processes on the CPU, by DeepSpeed's launcher and by torch alone, held to what one process does."""
+
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, saved, write_data
+from harness.tiny_codegen import write_codegen
+
+pytestmark = pytest.mark.timeout(900)
+COMMON = (*SHORT, "--save-steps", "3")
+"""One process has batches of four, two have batches of two: the same blocks in a step."""
+TWO = ("--gpus", "2", "--batch-size", "2")
+LOSS_BAR = 1e-4
+WEIGHT_BAR = 1e-3
+"""Differences to one process, of losses around 18 and of weights around 1: sums in another order, and Adam of another
+make. A step moves a weight by up to 1e-3."""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CodeGen."""
+    return write_codegen(tmp_path_factory.mktemp("base") / "tiny", layers=1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set."""
+    return write_data(tmp_path_factory.mktemp("data") / "set")
+
+
+@pytest.fixture(scope="module")
+def alone(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process makes of it."""
+    out = tmp_path_factory.mktemp("alone") / "out"
+    done = run(command(base, data, out, *COMMON))
+    assert done.status == 0, done.said
+    return out
+
+
+def check_same(out: Path, alone: Path) -> None:
+    """The same curve, step by step, the same perplexities and the same weights."""
+    apart = max(abs(one - other) for one, other in zip(losses(out), losses(alone), strict=True))
+    ours, theirs = load_file(out / "model.safetensors"), load_file(alone / "model.safetensors")
+    assert ours.keys() == theirs.keys()
+    weights = max(float(abs(ours[name] - theirs[name]).max()) for name in ours)
+    print(f"losses apart by {apart:.1e}, weights by {weights:.1e}")
+    assert apart < LOSS_BAR
+    assert weights < WEIGHT_BAR
+    for one, other in zip(record(out)["validation"], record(alone)["validation"], strict=True):
+        assert one["step"] == other["step"]
+        assert one["loss"] == pytest.approx(other["loss"], abs=LOSS_BAR)
+
+
+def test_zero2_is_one_process(base: Path, data: Path, alone: Path, tmp_path: Path) -> None:
+    """The ZeRO-2 preset, started in a folder that a launcher or Python might take something from: nothing is."""
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    for name in ("deepspeed.py", "torch.py", "sitecustomize.py", "json.py"):
+        (trap / name).write_text("raise SystemExit('this is the code of a stranger')\n")
+    (trap / ".deepspeed_env").write_text("WORLD_SIZE=7\n")
+    (trap / "hostfile").write_text("stranger slots=4\n")
+    out, repository = tmp_path / "out", tmp_path / "repository"
+    argv = command(base, data, out, *COMMON, *TWO, "--deepspeed", "zero2", "--ship", str(repository))
+    done = run(argv, cwd=trap)
+    assert done.status == 0, done.said
+    assert record(out)["settings"]["world"] == 2
+    assert record(out)["settings"]["deepspeed"]["zero_optimization"]["offload_optimizer"]["device"] == "cpu"
+    check_same(out, alone)
+
+
+def test_zero3_is_one_process(base: Path, data: Path, alone: Path, tmp_path: Path) -> None:
+    """The weights, which no process has whole while it trains, are whole in the end."""
+    out = tmp_path / "out"
+    done = run(command(base, data, out, *COMMON, *TWO, "--deepspeed", "zero3"))
+    assert done.status == 0, done.said
+    check_same(out, alone)
+
+
+def test_torch_alone_is_one_process(base: Path, data: Path, alone: Path, tmp_path: Path) -> None:
+    """Several processes without DeepSpeed."""
+    out = tmp_path / "out"
+    done = run(command(base, data, out, *COMMON, *TWO))
+    assert done.status == 0, done.said
+    check_same(out, alone)
+
+
+def test_deepspeed_goes_on_after_kills(base: Path, data: Path, alone: Path, tmp_path: Path) -> None:
+    """Kill -9 of one worker ends all, is explained, and --resume goes on; so it does after kill -9 of the whole group.
+
+    In the end the curve is that of one process which nobody killed.
+    """
+    out = tmp_path / "out"
+    argv = command(base, data, out, *COMMON, *TWO, "--deepspeed", "zero2")
+    with Training(argv) as training:
+        training.until(saved(3))
+        family = training.family()
+        training.workers()[1].kill()
+        failed = training.wait()
+        assert all_gone(family)
+    assert failed.status == 1
+    assert "a worker was killed (SIGKILL)" in failed.said
+    assert "with --resume" in failed.said
+    with Training([*argv, "--resume"]) as training:
+        training.until(saved(6))
+        family = training.family()
+        for each in family:
+            each.kill()
+        training.process.kill()
+        training.wait()
+        assert all_gone(family)
+    done = run([*argv, "--resume"])
+    assert done.status == 0, done.said
+    assert "Going on after step 6" in done.said
+    check_same(out, alone)
+
+
+def test_ctrl_c_ends_the_launcher_and_all_workers(base: Path, data: Path, tmp_path: Path) -> None:
+    """The status is 130, nothing is left running, and the way to go on is told."""
+    argv = command(base, data, tmp_path / "out", *COMMON, *TWO, "--deepspeed", "zero2", "--max-steps", "900")
+    with Training(argv) as training:
+        training.until(saved(3))
+        family = training.family()
+        training.interrupt()
+        done = training.wait()
+        assert all_gone(family)
+    assert done.status == 130
+    assert "--resume goes on after step" in done.said
