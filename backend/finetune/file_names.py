@@ -38,7 +38,7 @@ _SECRET_FOLDERS = frozenset((".ssh", ".aws", ".gnupg", ".kube"))
 
 def why_left_by_name(name: str) -> str | None:
     """The reason why no file of this name is taken, or None."""
-    if name.lower() in _LOCKS:
+    if name.lower() in _LOCKS or name.endswith(".lock"):
         return LOCK
     for pattern, reason in _REASONS.items():
         if pattern.fullmatch(name):

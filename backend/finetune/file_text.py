@@ -38,7 +38,7 @@ def decoded(data: bytes) -> tuple[str, str | None]:
     if b"\0" in data:
         return "", BINARY
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError:
         return "", BINARY if _noise(data[:_SAMPLE]) else NOT_UTF8
     return plain(text), None

@@ -35,7 +35,7 @@ def git_folder(root: Path) -> Path | None:
     A submodule and a second work tree have a file that names the place.
     """
     place = root / ".git"
-    if (place / "HEAD").is_file():
+    if small_text(place / "HEAD") is not None:
         return place
     text = small_text(place) or ""
     if not text.startswith("gitdir:"):

@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 _HEADER = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9.+\-() ]*[A-Za-z0-9.+)])")
-_FILE = re.compile(r"(?:(?:un)?licen[cs]e|copying)(?:[-_.](?!py|js|ts)[\w.\-]+)?", re.IGNORECASE)
+_FILE = re.compile(
+    r"(?:(?:un)?licen[cs]e|copying)(?:[-_.](?:apache|mit|bsd|l?gpl|agpl|lesser|mpl|epl|isc|zlib|boost|bsl|psf|cc0)[\w.-]*)?"
+    r"(?:\.(?:txt|md|rst|html))?",
+    re.IGNORECASE,
+)
 _HEAD = 4096
 """Characters of a file in which an SPDX line is looked for."""
 

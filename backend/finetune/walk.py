@@ -176,7 +176,7 @@ def _why_left(name: str, path: str, place: _Place) -> str | None:
 
 
 def _folder(entry: os.DirEntry[str], path: str, place: _Place) -> Left | Path:
-    holds = frozenset(("pyvenv.cfg",)) if Path(entry.path, "pyvenv.cfg").is_file() else frozenset[str]()
+    holds = frozenset(() if small_text(Path(entry.path, "pyvenv.cfg")) is None else ("pyvenv.cfg",))
     reason = ODD_NAME if _CONTROL.search(entry.name) else why_folder_left(entry.name, holds=holds)
     if reason == VENDORED and _taken_back(path, place):
         reason = None

@@ -1,0 +1,107 @@
+"""Rows of .csv, .txt, .json and .jsonl files, and what a source is taken for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pilotfish.backend.finetune.dataset_options import DatasetError, DatasetOptions
+from pilotfish.backend.finetune.examine import Item
+from pilotfish.backend.finetune.sources import Kind, items_of, recognised
+from pilotfish.backend.finetune.tables import rows_of
+
+ROWS = [{"text": f"größe = {number}\n'🚀'\n", "path": f"{number}.py"} for number in range(3000)]
+
+
+def texts(file: Path, column: str = "text") -> list[Any]:
+    return [row.get(column) for row in rows_of(file, column)]
+
+
+@pytest.mark.parametrize("form", ["lines", "list", "spread list"])
+def test_json_is_read_line_by_line_or_as_one_list(tmp_path: Path, form: str) -> None:
+    """What transformers' trainer takes, and a list however it is laid out; larger than what is read at once."""
+    file = tmp_path / "rows.json"
+    match form:
+        case "lines":
+            file.write_text("\ufeff" + "\n\n".join(map(json.dumps, ROWS)) + "\n", "utf-8")
+        case "list":
+            file.write_text(json.dumps(ROWS, ensure_ascii=False), "utf-8")
+        case _:
+            file.write_text("\n " + json.dumps(ROWS, indent=3), "utf-8")
+    assert list(rows_of(file, "text")) == ROWS
+
+
+def test_csv_has_quotes_and_line_ends_in_fields(tmp_path: Path) -> None:
+    """A field may be a whole file."""
+    file = tmp_path / "rows.csv"
+    file.write_text('\ufeffpath,code\r\na.py,"x = ""1""\r\ny = 2\r\n"\r\nb.py,z\r\n', "utf-8", newline="")
+    assert texts(file, "code") == ['x = "1"\r\ny = 2\r\n', "z"]
+
+
+def test_a_running_text_is_cut_at_line_ends(tmp_path: Path) -> None:
+    """No line is torn and nothing is lost, and the parts are many, so that some can be held out."""
+    text = "".join(f"line {number}\n" for number in range(20_000))
+    file = tmp_path / "all.txt"
+    file.write_text(text)
+    parts = texts(file)
+    assert "".join(parts) == text
+    assert len(parts) > 5
+    assert all(part.endswith("\n") for part in parts)
+
+
+WRONG = {
+    "no-column.csv": ("path,code\na,b\n", "no column 'text', but path, code"),
+    "no-column.jsonl": ('{"code": "x"}\n', "no column 'text', but code"),
+    "broken.jsonl": ('{"text": "x"}\n{"text": \n', "line 2: no JSON"),
+    "cut.json": ('[{"text": "x"}, {"te', "object 2: no JSON"),
+    "open.json": ('[{"text": "x"}', "object 1: no JSON"),
+    "deep.jsonl": ("[" * 100_000 + "\n", "no JSON"),
+    "words.jsonl": ('"just words"\n', "line 1: not an object"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_named_with_the_place(tmp_path: Path, name: str) -> None:
+    """Which file, where in it, and what is missing."""
+    content, message = WRONG[name]
+    file = tmp_path / name
+    file.write_text(content)
+    with pytest.raises(DatasetError, match=message) as refused:
+        list(rows_of(file, "text"))
+    assert name in str(refused.value)
+
+
+def test_what_rows_say_of_themselves(tmp_path: Path) -> None:
+    """Columns under the names that data sets of code have; what can't be a path or a text is not taken for one."""
+    rows = [
+        {"content": "a", "max_stars_repo_path": "/src/a.py", "max_stars_repo_name": "o/r", "license": "MIT"},
+        {"content": "b", "path": "..\\..\\b.py", "repo": "x\ny", "max_stars_repo_licenses": ["MIT", "ISC"]},
+        {"content": None, "path": "c.py"},
+        {"content": {"no": "text"}},
+    ]
+    file = tmp_path / "some.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = recognised(str(file))
+    items = list(items_of(source, DatasetOptions(text_column="content"), frozenset()))
+    assert [(each.path, each.repo, each.licence) for each in items if isinstance(each, Item)] == [
+        ("src/a.py", "o/r", "MIT"),
+        ("", "some", "ISC OR MIT"),
+    ]
+    assert len(items) == 4
+
+
+def test_what_a_source_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder goes before a data set of its name; a file must be a table; what looks like a path must be there."""
+    (tmp_path / "team" / "app").mkdir(parents=True)
+    (tmp_path / "rows.csv").write_text("text\n")
+    (tmp_path / "main.py").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    assert recognised("team/app").kind == Kind.FOLDER
+    assert recognised("rows.csv").kind == Kind.TABLE
+    assert recognised("other/app").kind == recognised("other/app:python").kind == Kind.HUB
+    with pytest.raises(DatasetError, match=r"main\.py: a single file must be a table"):
+        recognised("main.py")
+    for name in ("/nowhere/at/all", "./nowhere", "rows.jsonl", "a/b/c", "~x"):
+        with pytest.raises(DatasetError, match="no such folder or file"):
+            recognised(name)
