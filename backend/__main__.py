@@ -20,7 +20,9 @@ _EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("ctranslate2", "tokenizers"), "ctranslate2"),
     **dict.fromkeys(("grpc", "tritonclient"), "triton"),
     **dict.fromkeys(("datasets", "datasketch", "detect_secrets"), "train"),
-    **dict.fromkeys(("accelerate", "deepspeed", "matplotlib", "peft", "torch", "transformers"), "train"),
+    **dict.fromkeys(
+        ("accelerate", "deepspeed", "matplotlib", "ninja", "peft", "torch", "transformers"), "train"
+    ),
 }
 """Libraries that are not always installed, and the extra of pilotfish that brings them."""
 _EXTRAS_FOR: Mapping[str, str] = {

@@ -91,14 +91,20 @@ def _cause(pattern: str, what: str, advice: Advice) -> Cause:
     return Cause(re.compile(pattern, re.IGNORECASE | re.DOTALL), what, advice)
 
 
+SHARED_MEMORY = _cause(
+    r"posix_fallocate failed ?: No space left on device|creating shared memory segment|failed to extend /dev/shm|"
+    r"/dev/shm[^\n]*No space left on device|unable to (?:write to|open|allocate shared memory)[^\n]*/torch_|"
+    r"out of shared memory|shm_open[^\n]*No space left",
+    "/dev/shm, through which processes of one machine exchange what they know, is full",  # noqa: S108 - named only
+    _shared,
+)
+HOST_MEMORY = _cause(
+    r"can't allocate memory|Cannot allocate memory|std::bad_alloc|(?m:^MemoryError)|numpy.*ArrayMemoryError",
+    "the host's memory was not enough",
+    _less_host,
+)
 CAUSES: Sequence[Cause] = (
-    _cause(
-        r"posix_fallocate failed ?: No space left on device|creating shared memory segment|failed to extend /dev/shm|"
-        r"/dev/shm[^\n]*No space left on device|unable to (?:write to|open|allocate shared memory)[^\n]*/torch_|"
-        r"out of shared memory|shm_open[^\n]*No space left",
-        "what is full is /dev/shm, through which processes of one machine exchange what they know",
-        _shared,
-    ),
+    SHARED_MEMORY,
     _cause(
         r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory",
         "a GPU's memory was not enough",
@@ -118,11 +124,7 @@ CAUSES: Sequence[Cause] = (
             "--gpus 1, to see whether one GPU alone works",
         ),
     ),
-    _cause(
-        r"can't allocate memory|Cannot allocate memory|std::bad_alloc|(?m:^MemoryError)|numpy.*ArrayMemoryError",
-        "the host's memory was not enough",
-        _less_host,
-    ),
+    HOST_MEMORY,
     _cause(
         r"CUDA_HOME does not exist|(?:CUDAMismatch|MissingCUDA)Exception|"
         r"Installed CUDA version [^\n]* does not match",
@@ -130,9 +132,14 @@ CAUSES: Sequence[Cause] = (
         _cuda_kit,
     ),
     _cause(
-        r"Ninja is required|Error building extension|No such file or directory: '(?:c\+\+|g\+\+|gcc|ninja)'|"
-        r"Python\.h: No such file|command '?(?:c\+\+|g\+\+|gcc)'? (?:failed|not found)",
-        "DeepSpeed compiles its optimizer for the CPU when it is first used, and that failed",
+        r"\b(?:c\+\+|g\+\+|gcc|ninja): (?:command )?not found|No such file or directory: '(?:c\+\+|g\+\+|gcc|ninja)'|"
+        r"Ninja is required",
+        "DeepSpeed compiles a part of it when that is first used, and finds nothing to compile with",
+        _compiler,
+    ),
+    _cause(
+        r"fatal error: [^\n]*No such file|Error building extension|command '?(?:c\+\+|g\+\+|gcc)'? failed",
+        "DeepSpeed compiles a part of it when that is first used, and that failed",
         _compiler,
     ),
     _cause(

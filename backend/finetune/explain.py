@@ -1,12 +1,15 @@
 """Why a training failed, and what to change: from what the workers left. The core is pure."""
 
 import re
+import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .causes import CAUSES, Cause
+from pilotfish.backend.models.progress import readable
+
+from .causes import CAUSES, HOST_MEMORY, SHARED_MEMORY
 from .failure import Failure, read_failure
 from .job import Job
 from .work_folder import WorkFolder
@@ -20,6 +23,11 @@ _ECHOES = re.compile(
 """What a worker says when another one is gone: no cause of its own."""
 _OUR_SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT))
 """By which the others are ended when one has failed."""
+_SHARED_FOLDER = "/dev/shm"  # noqa: S108 - looked at, not written to
+_ENOUGH_SHARED = 512 << 20
+"""Bytes of it from which on something else is to blame; containers have 64 MB if nobody says otherwise."""
+_BY_FULL_MEMORY = frozenset((signal.SIGBUS, signal.SIGSEGV))
+"""What ends a process that uses a page of it which is not there."""
 _LAST_LINES = 6
 
 
@@ -35,13 +43,15 @@ class Evidence:
     """The end of what the workers wrote."""
     nccl: str = ""
     """What NCCL wrote."""
+    shared_memory: int = 0
+    """Bytes of /dev/shm."""
 
 
 def gather(job: Job, folder: WorkFolder, statuses: Sequence[int]) -> Evidence:
     """Read what is there."""
     failures = [found for rank in range(job.world) if (found := read_failure(folder.failure(rank)))]
     nccl = "".join(_end(path) for path in sorted(folder.path.glob("nccl-*.log")))
-    return Evidence(failures, statuses, _end(folder.log), nccl)
+    return Evidence(failures, statuses, _end(folder.log), nccl, _shared_memory())
 
 
 def explain(job: Job, evidence: Evidence) -> str:
@@ -57,9 +67,9 @@ def explain(job: Job, evidence: Evidence) -> str:
     for cause in CAUSES:
         for text in (evidence.nccl, *said, evidence.log):
             if match := cause.pattern.search(text):
-                return _told(cause.what, cause.advice(job), _line(text, match.start()))
+                return _told(cause.what, cause.advice(job), f"It said: {_line(text, match.start())}")
     if killed := _signal(evidence):
-        return _by_signal(job, killed)
+        return _by_signal(job, killed, evidence.shared_memory)
     if own or evidence.failures:
         failure = (own or evidence.failures)[0]
         return f"the training failed: {failure.kind}: {_line(failure.message.strip(), 0)}"
@@ -67,31 +77,27 @@ def explain(job: Job, evidence: Evidence) -> str:
     return f"the training failed, and its last words were:\n  {last or '(none)'}"
 
 
-def _told(what: str, advice: Sequence[str], words: str) -> str:
-    lines = [f"{what}.", f"  It said: {words}", "  What may help:", *(f"    {each}" for each in advice)]
+def _told(what: str, advice: Sequence[str], said: str = "") -> str:
+    lines = [
+        f"{what}.",
+        *([f"  {said}"] if said else []),
+        "  What may help:",
+        *(f"    {each}" for each in advice),
+    ]
     return "\n".join(lines)
 
 
-def _by_signal(job: Job, number: int) -> str:
+def _by_signal(job: Job, number: int, shared_memory: int) -> str:
     name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
     if number == signal.SIGKILL:
-        host = next(cause for cause in CAUSES if cause.pattern.search("Cannot allocate memory"))
         what = f"a worker was killed ({name}), most often by the system for want of memory (dmesg tells)"
-        return "\n".join([f"{what}.", "  What may help then:", *(f"    {each}" for each in host.advice(job))])
-    if number == signal.SIGBUS:
-        shared = _shared()
-        return "\n".join(
-            [
-                f"a worker died of {name}, as it does when {shared.what}.",
-                "  What may help:",
-                *(f"    {each}" for each in shared.advice(job)),
-            ]
+        return _told(what, HOST_MEMORY.advice(job))
+    small = f"{_SHARED_FOLDER} has {readable(shared_memory)} here, which is little for {job.world} processes"
+    if number in _BY_FULL_MEMORY and job.world > 1 and shared_memory < _ENOUGH_SHARED:
+        return _told(
+            f"a worker died of {name}, as it does when {SHARED_MEMORY.what}", SHARED_MEMORY.advice(job), small
         )
     return f"a worker died of {name}."
-
-
-def _shared() -> Cause:
-    return next(cause for cause in CAUSES if cause.pattern.search("out of shared memory"))
 
 
 def _signal(evidence: Evidence) -> int:
@@ -105,6 +111,13 @@ def _line(text: str, at: int) -> str:
     """The line of a text in which a place is, of a readable length."""
     line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
     return line if len(line) <= 400 else f"{line[:400]}…"
+
+
+def _shared_memory() -> int:
+    try:
+        return shutil.disk_usage(_SHARED_FOLDER).total
+    except OSError:
+        return 0
 
 
 def _end(path: Path) -> str:

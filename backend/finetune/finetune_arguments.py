@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from pilotfish.backend.argument_types import amount, count, positive
@@ -10,6 +12,7 @@ from pilotfish.backend.converter.commands import QUANTIZATIONS
 from .options import LORA_RATE, TUNING_RATE, FinetuneOptions
 
 _LORA_RANK = 16
+_COMPILED = ("deepspeed", "ninja")
 
 
 def add_finetune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,6 +48,9 @@ def run_finetune(options: argparse.Namespace) -> int:
     from .problems import FinetuneError
     from .ship import Shipment, check, ship
 
+    _require(
+        [*(["peft"] if options.lora or options.lora_rank else []), *(_COMPILED if options.deepspeed else [])]
+    )
     shipment = None
     if options.ship is not None:
         shipment = Shipment(
@@ -87,6 +93,13 @@ def run_finetune(options: argparse.Namespace) -> int:
         _say(f"pilotfish-backend: stopped. {_after_stop(asked.out)}")
         return 130
     return 0
+
+
+def _require(libraries: Sequence[str]) -> None:
+    """Raise ``ModuleNotFoundError`` for the first library that only an option needs and that is not installed."""
+    for name in libraries:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(name=name)
 
 
 def _after_stop(out: Path) -> str:
