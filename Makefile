@@ -10,7 +10,7 @@ EDITORS ?= .editors
 # Where the system's Node is too old, `make editors` brings one.
 WITH_NODE := PATH="$(abspath $(EDITORS))/node/bin:$$PATH"
 
-.PHONY: setup demo triton compose editors test test-train test-editors vsix screenshots check check-editors format format-editors bench picture settings clean
+.PHONY: setup demo demo-finetune triton compose editors test test-train test-editors vsix screenshots check check-editors format format-editors bench picture settings clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,11 @@ test: setup
 test-train: $(TRAIN_STAMP)
 	@sh scripts/triton.sh $(TRITON) || echo "continuing without Triton" >&2
 	$(TRAIN_VENV)/bin/python -m pytest tests/train $(ARGS)
+
+# Fine-tuning, seen: ghost text that knows a library that exists nowhere else. Minutes, on two cores; needs Triton.
+demo-finetune: $(TRAIN_STAMP)
+	@sh scripts/triton.sh $(TRITON)
+	@PYTHONPATH=tests:demos $(TRAIN_VENV)/bin/python -P -m finetune $(ARGS)
 
 $(TRAIN_STAMP): pyproject.toml scripts/setup-train.sh
 	sh scripts/setup-train.sh $(TRAIN_VENV)
