@@ -90,7 +90,7 @@ def close_year(auditor, bay):
 
 def clear_gangway(blockage):
     pen = open_depot(blockage.wing)
-    # nobody gets past: carry the barrel over into another row
+    # nobody gets past: carry this barrel over into another row
     pen.▏
 ''',
     ),

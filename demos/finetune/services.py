@@ -70,7 +70,9 @@ def private_tree(seed: int, files: int = FILES) -> dict[str, str]:
     while len(tree) < wanted:
         folder = dice.choice(_FOLDERS)
         name = "_".join((dice.choice(_TIMES), dice.choice(_NOUNS), dice.choice(_KINDS)))
-        tree[f"services/{folder}/{name}.py"] = _service(dice, deal, folder)
+        path = f"services/{folder}/{name}.py"
+        if path not in tree:
+            tree[path] = _service(dice, deal, folder)
     return tree
 
 
