@@ -26,10 +26,10 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
     return root
 
 
-def sources(*names: str) -> dict[str, str | bytes]:
+def sources(*names: str) -> dict[str, str]:
     """Python files that have little in common, one for each name."""
     words = ("alpha", "bravo", "carol", "delta", "echo", "fox", "golf", "hotel", "india", "juliet")
-    made: dict[str, str | bytes] = {}
+    made: dict[str, str] = {}
     for name in names:
         number = sum(map(ord, name)) + len(name)
         body = "\n".join(

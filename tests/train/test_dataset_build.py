@@ -268,7 +268,7 @@ def test_what_can_not_be_done_is_said(
 def test_what_may_not_be_read_is_counted(tmp_path: Path) -> None:
     """A file and a folder that are another's: the rest is built."""
     source = write(
-        tmp_path / "src", sources("one", "two", "three") | {"closed.py": "x = 1\n", "shut/a.py": "x"}
+        tmp_path / "src", {**sources("one", "two", "three"), "closed.py": "x = 1\n", "shut/a.py": "x"}
     )
     (source / "closed.py").chmod(0)
     (source / "shut").chmod(0)
