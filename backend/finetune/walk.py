@@ -127,7 +127,7 @@ def _entered(folder: Path, place: _Place, names: list[str]) -> _Place:
         "" if relative == "." else f"{relative}/",
     )
     texts = {name: small_text(folder / name) or "" for name in names if is_licence_file(name)}
-    return replace(place, licence=folder_licence(texts) or place.licence) if texts else place
+    return replace(place, licence=folder_licence(texts)) if texts else place
 
 
 def _with_rules(place: _Place, ignore: Path | None, attributes: Path | None, relative: str) -> _Place:

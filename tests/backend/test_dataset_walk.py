@@ -194,7 +194,7 @@ def test_what_others_wrote_is_left_out_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_the_nearest_licence_counts(tmp_path: Path) -> None:
-    """Up to the repository's root; a module that is called licence is none."""
+    """Up to the repository's root; a module called licence is none; an unknown text hides others."""
     repository(tmp_path)
     apache = "Apache License\nVersion 2.0, January 2004\n"
     write(tmp_path, {"LICENSE": apache, "src/licence.py": "x", "src/a.py": "x", "lib/x/a.c": "x"})
@@ -203,7 +203,9 @@ def test_the_nearest_licence_counts(tmp_path: Path) -> None:
         tmp_path,
         {"two/LICENSE-MIT": "SPDX-License-Identifier: MIT", "two/LICENSE-APACHE": apache, "two/a.rs": "x"},
     )
+    write(tmp_path, {"odd/LICENSE.txt": "Ask the boss.", "odd/a.py": "x"})
     found, _ = seen(tmp_path)
+    assert found["odd/a.py"].licence is None
     assert found["src/a.py"].licence == found["src/licence.py"].licence == "Apache-2.0"
     assert found["lib/x/a.c"].licence == "GPL-3.0"
     assert found["two/a.rs"].licence == "Apache-2.0 OR MIT"

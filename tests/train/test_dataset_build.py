@@ -181,6 +181,8 @@ def test_tables_are_taken_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report, train, validation = built(tmp_path / "data")
     assert {reason: each["files"] for reason, each in report["dropped"].items()} == {
+        "too-large": 1,
+        "binary": 1,
         "secret": 1,
         "no-text": 1,
         "duplicate": 1,
