@@ -32,7 +32,7 @@ SECRET_FILES = (
     ".aws/",
     ".gnupg/",
     ".kube/",
-    ".docker/config.json",
+    "**/.docker/config.json",
     ".netrc",
     "_netrc",
     ".pgpass",

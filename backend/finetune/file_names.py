@@ -33,11 +33,15 @@ _SECRETS = re.compile(
 )
 """Sources such as secrets.py are judged by what is in them."""
 _TEMPLATES = re.compile(r"\.env\.(?:example|sample|template|dist)", re.IGNORECASE)
+_DOCKER_LOGIN = ".docker/config.json"
 _SECRET_FOLDERS = frozenset((".ssh", ".aws", ".gnupg", ".kube"))
 
 
-def why_left_by_name(name: str) -> str | None:
-    """The reason why no file of this name is taken, or None."""
+def why_left_by_name(path: str) -> str | None:
+    """The reason why no file of this name is taken, or None. The folders of ``path`` hardly count."""
+    name = path.rpartition("/")[2]
+    if path.endswith(_DOCKER_LOGIN):
+        return SECRET_NAME
     if name.lower() in _LOCKS or name.endswith(".lock"):
         return LOCK
     for pattern, reason in _REASONS.items():
@@ -51,6 +55,13 @@ def why_folder_left(name: str, *, holds: frozenset[str] = frozenset()) -> str | 
     if name in VENDORED_FOLDERS or "pyvenv.cfg" in holds:
         return VENDORED
     return SECRET_NAME if name in _SECRET_FOLDERS else None
+
+
+def why_left_by_path(path: str) -> str | None:
+    """The reason why a file that is known by its path alone is not taken, or None."""
+    *folders, _ = path.split("/")
+    reasons = (why_folder_left(folder) for folder in folders)
+    return next(filter(None, reasons), None) or why_left_by_name(path)
 
 
 _REASONS: Mapping[re.Pattern[str], str] = {_SECRETS: SECRET_NAME, _MINIFIED: MINIFIED, _GENERATED: GENERATED}

@@ -9,6 +9,7 @@ from typing import Any
 
 from .dataset_options import DatasetError, DatasetOptions
 from .examine import Item
+from .file_names import why_left_by_path
 from .hub_rows import hub_rows
 from .reasons import NO_TEXT
 from .tables import READERS, Row, rows_of
@@ -80,11 +81,15 @@ def _rows(rows: Iterable[Row], name: str, text_column: str) -> Iterator[Item | L
         if not isinstance(text, str):
             yield Left(NO_TEXT)
             continue
+        path, size = _path(_first(row, _PATHS)), len(text.encode("utf-8", "replace"))
+        if reason := why_left_by_path(path):
+            yield Left(reason, size)
+            continue
         yield Item(
-            path=_path(_first(row, _PATHS)),
+            path=path,
             repo=_plain(_first(row, _REPOS)) or name,
             licence=_licence(_first(row, _LICENCES)),
-            size=len(text.encode("utf-8", "replace")),
+            size=size,
             text=text,
         )
 

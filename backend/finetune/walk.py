@@ -172,7 +172,7 @@ def _why_left(name: str, path: str, place: _Place) -> str | None:
     """The reason why a regular file is not even read, or None."""
     if _CONTROL.search(name):
         return ODD_NAME
-    return marked(path, place.attributes) or why_left_by_name(name)
+    return marked(path, place.attributes) or why_left_by_name(path)
 
 
 def _folder(entry: os.DirEntry[str], path: str, place: _Place) -> Left | Path:

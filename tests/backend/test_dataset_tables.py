@@ -10,6 +10,7 @@ from pilotfish.backend.finetune.dataset_options import DatasetError, DatasetOpti
 from pilotfish.backend.finetune.examine import Item
 from pilotfish.backend.finetune.sources import Kind, items_of, recognised
 from pilotfish.backend.finetune.tables import rows_of
+from pilotfish.backend.finetune.walk import Left
 
 ROWS = [{"text": f"größe = {number}\n'🚀'\n", "path": f"{number}.py"} for number in range(3000)]
 
@@ -79,6 +80,8 @@ def test_what_rows_say_of_themselves(tmp_path: Path) -> None:
         {"content": "b", "path": "..\\..\\b.py", "repo": "x\ny", "max_stars_repo_licenses": ["MIT", "ISC"]},
         {"content": None, "path": "c.py"},
         {"content": {"no": "text"}},
+        {"content": "d", "path": "web/node_modules/d.js"},
+        {"content": "e", "path": "web/e.min.js"},
     ]
     file = tmp_path / "some.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -88,7 +91,8 @@ def test_what_rows_say_of_themselves(tmp_path: Path) -> None:
         ("src/a.py", "o/r", "MIT"),
         ("", "some", "ISC OR MIT"),
     ]
-    assert len(items) == 4
+    reasons = [each.reason for each in items if isinstance(each, Left)]
+    assert reasons == ["no-text", "no-text", "vendored", "minified"]
 
 
 def test_what_a_source_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
