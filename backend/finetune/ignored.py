@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 _MARK = "ps_d"
 """pathspec's name for the slash behind a folder that matched with all that is below it."""
+_STAR = r"\[\^/\]\*"
+_ONE = r"\\.|\[\^/\](?![*+])|\[(?!\^/\])(?:\\.|[^\]\\])+\]|[^\[\\/()*+?]"
+_STAR_BEFORE_STAR = re.compile(rf"{_STAR}((?:{_ONE})+)(?={_STAR})")
+"""In a regular expression of pathspec's: a star, what stands behind it, and before another star."""
+_FOLDERS = "(?:/.+)?"
+_MOST_FOLDERS = 2
+"""How often a pattern may have ``**`` between names; more take forever where folders are deep."""
 _ATTRIBUTES = {"linguist-generated": "generated", "linguist-vendored": "vendored"}
 _ATTRIBUTE_LINE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)+)"|(\S+))\s+(.+)')
 
@@ -81,7 +88,11 @@ def _compile(line: str) -> tuple[re.Pattern[str] | None, bool | None]:
 
     try:
         regex, include = GitIgnoreSpecPattern.pattern_to_regex(line)
-        return (re.compile(regex) if regex is not None else None), include
+        if regex is None or regex.count(_FOLDERS) > _MOST_FOLDERS:
+            return None, None
+        # The first place that fits is as good as any other for what stands between two stars. Without trying the
+        # others, a pattern of many stars, which may be meant to, does not take years.
+        return re.compile(_STAR_BEFORE_STAR.sub(r"(?>[^/]*?\1)", regex)), include
     except (GitIgnorePatternError, re.error):
         return None, None
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -46,6 +47,7 @@ RULES = {
     "stars": {".gitignore": "**/deep/**\ndocs/**/z.py\nt?p/*/\n"},
     "what is in a folder": {".gitignore": "src/**\n!src/a.py\n"},
     "escapes": {".gitignore": "\\#hash.py\n\\!bang.py\nname with space.py   \n"},
+    "many stars": {".gitignore": "*s*c/*.p*\n*e*p/*\n*#*a*s*.*y\nt*m*p\n?o*s/*.*\nn*[a-e]*w*t* s*e.p?\n"},
     "classes": {".gitignore": "[ab].py\nsrc/[!k]*/\n"},
     "windows line ends and a byte order mark": {".gitignore": "\ufeff*.log\r\nbuild/\r\n"},
     "nonsense": {".gitignore": "[z-\n/\n\n# no\n!\n**\n!*/\n!*.md\n"},
@@ -75,6 +77,15 @@ def test_what_git_ignores_is_ignored(tmp_path: Path, rules: dict[str, str]) -> N
     found, left = seen(tmp_path)
     assert set(found) == git_files(tmp_path)
     assert left["ignored"] > 0
+
+
+def test_patterns_that_are_meant_to_take_for_ever_do_not(tmp_path: Path) -> None:
+    """Many stars before names of many of the same letter."""
+    hostile = "".join(f"{'*a' * stars}*b\n{'**/a/' * stars}b\n{'?*' * stars}b\n" for stars in range(3, 40))
+    write(tmp_path, {".gitignore": hostile, "a" * 250: "x", "a/" * 100 + "c.py": "x"})
+    begun = time.monotonic()
+    assert len(seen(tmp_path)[0]) == 3
+    assert time.monotonic() - begun < 20
 
 
 def test_each_repository_below_a_source_has_its_own_root(tmp_path: Path) -> None:
