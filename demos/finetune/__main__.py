@@ -6,6 +6,7 @@ now, 1 it does not, or something failed, 130 interrupted.
 """
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -20,13 +21,17 @@ from finetune.show import Recipe, demonstrate
 from harness.environment import isolated
 from harness.triton import TritonError, missing
 
+_WIDTH = 140
+
 
 def main() -> int:
     """Run; the exit status."""
     from rich.console import Console
 
     options = _parser().parse_args()
-    screen = Screen(Console())
+    # A file or a pipe has room for both sides.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
+    screen = Screen(Console(width=width))
     if reason := missing():
         screen.say(f"demo-finetune: {reason}")
         return 1

@@ -48,7 +48,7 @@ SITES: Sequence[CallSite] = (
 def phone_sale(caller, basket):
     """Somebody rings, and pays tomorrow."""
     barn = open_depot(caller.county)
-    # reserve it now: nobody else may buy the cartons until the caller has paid
+    # nobody else may buy these cartons until the caller has paid, so reserve them
     slip = barn.▏
     return slip.barcode_number
 ''',
@@ -61,7 +61,7 @@ def phone_sale(caller, basket):
 """Mail from people who think again."""
 
 def changed_mind(postcard):
-    """Cancel their reservation: others may have the goods now."""
+    """The reservation has lapsed since nobody came, so cancel it."""
     silo = open_depot(postcard.branch)
     return silo.▏
 ''',

@@ -89,16 +89,17 @@ class Screen:
         for outcome in outcomes:
             wanted = outcome.site.wanted
             said = (outcome.before, outcome.after, outcome.copied)
-            table.add_row(outcome.site.path, wanted, *(_verdict(text, wanted) for text in said))
+            file = outcome.site.path.rpartition("/")[2]
+            table.add_row(file, wanted, *(_verdict(text, wanted) for text in said))
         table.add_section()
         table.add_row(
-            *("right", f"of {score.sites}", f"{score.before} (at most {MOST_BEFORE})"),
-            f"{score.after} (at least {ENOUGH_AFTER})",
-            f"{score.copied} (at most {MOST_COPIED})",
+            *("right", f"of {score.sites}", f"{score.before} (≤ {MOST_BEFORE})"),
+            *(f"{score.after} (≥ {ENOUGH_AFTER})", f"{score.copied} (≤ {MOST_COPIED})"),
         )
         self._console.print()
         self._console.print(table)
-        self.say(f"{score.names} different names among the right answers (at least {ENOUGH_NAMES})")
+        self.say(f"{score.names} different names among the right answers (≥ {ENOUGH_NAMES}).")
+        self.say("Only the name counts: a model this small has no idea of the variables at hand.")
         times = Table(title="seconds", title_justify="left", title_style="bold", show_header=False)
         times.add_column()
         times.add_column(justify="right")
@@ -128,5 +129,5 @@ def _verdict(text: str, wanted: str) -> "Text":
     from rich.text import Text
 
     right = is_right(text, wanted)
-    said = text.partition("(")[0][:24] or "(nothing)"
+    said = text.partition("(")[0][:16] or "(nothing)"
     return Text(f"{'✔' if right else '✘'} {said}", "green" if right else "red")

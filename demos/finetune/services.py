@@ -54,9 +54,9 @@ _TOWNS = (
 _TOWN_ENDS = ("ford", "ton", "ley", "gate", "mill", "den")
 _BETWEEN = (
     '    log.info("{0} %s", {0}.key)',
-    "    if not {0}.ready:\n        return None",
-    "    {0}.started = clock.now()",
-    "    {0}.tries += 1",
+    "    if {0} is None:\n        return None",
+    '    counts["{0}"] += 1',
+    "    assert {0} is not None",
 )
 """Lines that have nothing to do with the library."""
 

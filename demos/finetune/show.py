@@ -129,10 +129,11 @@ def _copied(data: Path, sites: Sequence[CallSite]) -> tuple[int, list[str]]:
     # As they are trained on: each file with its header, ended by the end-of-text token.
     documents = [[*encode(text), END_ID] for text in texts_of(data)]
     best: tuple[int, int, list[str]] = (-1, 0, [])
+    copier = Copier(max(ORDERS))
+    copier.learn(documents)
+    prompts = [encode(f"# Path: {site.path}\n{site.text}") for site in sites]
     for order in ORDERS:
-        copier = Copier(order)
-        copier.learn(documents)
-        said = [copier.line(encode(f"# Path: {site.path}\n{site.text}"), decode) for site in sites]
+        said = [copier.line(prompt, order, decode) for prompt in prompts]
         right = sum(is_right(text, site.wanted) for text, site in zip(said, sites, strict=True))
         best = max(best, (right, order, said), key=lambda each: each[0])
     return best[1], best[2]
