@@ -171,6 +171,8 @@ def test_tables_are_taken_too(tmp_path: Path) -> None:
         {"text": f"key = '{KEY}'\n", "path": "k.py"},
         {"text": code[0], "path": "again.go"},
         {"text": None},
+        {"text": "x = 1\n" * 200_000, "path": "long.py"},
+        {"text": "a\0b", "path": "nul.py"},
     ]
     table = tmp_path / "rows.jsonl"
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
