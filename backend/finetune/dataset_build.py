@@ -66,12 +66,12 @@ def build(options: DatasetOptions, progress: Progress) -> Report:
     with staged(out, force=options.force) as stage, Spool(stage / "rows") as spool:
         taken = _Taken(spool)
         skip = frozenset(each for each in map(identity, (out, stage_of(out))) if each)
-        files = _files(
-            [each for each in sources if each.kind == Kind.FOLDER], options, skip, report, progress
-        )
-        total = sum(item.size for item in files)
-        progress.begin("reading files", total)
-        _examine(files, options, report, taken, progress, worth=total > _WORTH_PROCESSES)
+        folders = [each for each in sources if each.kind == Kind.FOLDER]
+        if folders:
+            files = _files(folders, options, skip, report, progress)
+            total = sum(item.size for item in files)
+            progress.begin("reading files", total)
+            _examine(files, options, report, taken, progress, worth=total > _WORTH_PROCESSES)
         for source in sources:
             if source.kind != Kind.FOLDER:
                 size = source.place.stat().st_size if source.kind == Kind.TABLE else None
