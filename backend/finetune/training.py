@@ -127,7 +127,8 @@ def _arguments(job: Job, folder: WorkFolder) -> "TrainingArguments":
         lr_scheduler_type=_SCHEDULES[job.schedule],
         warmup_steps=job.warmup,
         weight_decay=job.weight_decay,
-        optim="adamw_torch" if on_cpu else "adamw_torch_fused",
+        # The fused one takes a seventh of the time on a CPU too; DeepSpeed brings its own way for the host's memory.
+        optim="adamw_torch" if on_cpu and job.deepspeed else "adamw_torch_fused",
         per_device_train_batch_size=job.batch_size,
         per_device_eval_batch_size=job.batch_size,
         gradient_accumulation_steps=job.accumulate,
