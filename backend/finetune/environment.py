@@ -43,11 +43,6 @@ def worker_environment(
         # and asks for them again: the page faults of that take a quarter of all time.
         own.setdefault("MALLOC_MMAP_MAX_", "0")
         own.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 40))
-    if job.device == "cpu":
-        # Each step takes the logits' memory and gives it back, which costs a quarter of the time if the system has to
-        # clear the pages anew; so glibc keeps them.
-        own.setdefault("MALLOC_MMAP_MAX_", "0")
-        own.setdefault("MALLOC_TRIM_THRESHOLD_", str(1 << 40))
     if job.threads:
         own["OMP_NUM_THREADS"] = str(job.threads)
     if job.device == "cuda" and job.devices:

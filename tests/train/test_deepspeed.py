@@ -113,6 +113,8 @@ def test_deepspeed_goes_on_after_kills(base: Path, data: Path, alone: Path, tmp_
     done = run([*argv, "--resume"])
     assert done.status == 0, done.said
     assert "Going on after step 6" in done.said
+    assert "step 7 of 8" in done.said
+    assert "step 1 of 8" not in done.said
     check_same(out, alone)
 
 

@@ -60,6 +60,8 @@ def test_a_killed_training_goes_on(base: Path, data: Path, whole: Path, tmp_path
     done = run(command(base, data, out, *OPTIONS, "--resume"))
     assert done.status == 0, done.said
     assert "Going on after step 3" in done.said
+    assert "step 4 of 8" in done.said
+    assert "step 1 of 8" not in done.said
     assert "checkpoint-6 was not written to its end" in done.said
     assert [step["step"] for step in record(out)["steps"]] == list(range(1, 9))
     assert losses(out) == pytest.approx(losses(whole), abs=1e-5)
