@@ -41,8 +41,11 @@ class Base:
     """The same for the same files."""
 
 
-def find_base(named: str, cache: Path, progress: Progress) -> Path:
-    """The folder of a checkpoint; one of the hub is downloaded into ``cache``. Raises ``FinetuneError``."""
+def find_base(named: str, cache: Path, progress: Progress, *, endpoint: str | None = None) -> Path:
+    """The folder of a checkpoint; one of the hub is downloaded into ``cache``. Raises ``FinetuneError``.
+
+    ``endpoint`` is the hub's address, None: what ``huggingface_hub`` is set up for.
+    """
     path = Path(named).expanduser()
     if path.is_dir():
         return path.resolve()
@@ -55,7 +58,7 @@ def find_base(named: str, cache: Path, progress: Progress) -> Path:
     from pilotfish.backend.models.errors import ModelError
 
     try:
-        return fetch_checkpoint(named, cache / named.replace("/", "--"), progress)
+        return fetch_checkpoint(named, cache / named.replace("/", "--"), progress, endpoint=endpoint)
     except ModelError as error:
         raise FinetuneError(f"BASE: {error}") from error
 

@@ -62,6 +62,7 @@ def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say)
         job = _job(options, base, devices, folder, data_fingerprint(train, validation))
         job = _gone_on_with(options, job, folder, say)
         _say_what(job, base, devices, say)
+        _say_of_deepspeed(job, say)
         _check_memory(job, base, devices, say)
         _check_disk(job, base, folder)
         if not job.resume:
@@ -195,6 +196,11 @@ def _say_what(job: Job, base: Base, devices: Devices, say: Say) -> None:
         f"{base.architecture.family} of {base.parameters / 1e6:,.1f} million parameters and {job.rows} rows; training "
         f"{what} on {where}, in {job.precision}, {job.step_blocks} block(s) of {job.block_size} tokens a step"
     )
+
+
+def _say_of_deepspeed(job: Job, say: Say) -> None:
+    if job.deepspeed is not None:
+        say("DeepSpeed compiles a part of itself when it is first used here, which takes a minute or two.")
 
 
 def _pack(data: Mapping[str, Path | None], base: Base, job: Job, folder: WorkFolder, say: Say) -> None:

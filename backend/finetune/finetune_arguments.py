@@ -104,9 +104,12 @@ def _require(libraries: Sequence[str]) -> None:
 
 def _after_stop(out: Path) -> str:
     """What Ctrl+C has left, and what to do."""
+    from .output import is_finished
     from .resume import last_whole
     from .work_folder import CHECKPOINTS
 
+    if is_finished(out) and not (out / CHECKPOINTS).exists():
+        return f"{out} holds a tuned model."
     whole = last_whole(out / CHECKPOINTS)
     return (
         f"The same command with --resume goes on after step {whole[1]}."
