@@ -218,7 +218,7 @@ def _verify(options: Namespace) -> int:
 
 
 def _dataset(options: Namespace) -> int:
-    from .finetune.dataset_arguments import run_dataset
+    from .finetune.dataset.arguments import run_dataset
 
     return run_dataset(options)
 

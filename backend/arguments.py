@@ -6,7 +6,7 @@ from pathlib import Path
 from .argument_types import amount, count, port_or_any, positive
 from .compose.arguments import add_arguments as add_compose_command
 from .converter.commands import add_arguments as add_converter_commands
-from .finetune.dataset_arguments import add_dataset
+from .finetune.dataset.arguments import add_dataset
 from .finetune.finetune_arguments import add_finetune
 from .models.commands import add_arguments as add_model_commands
 from .proxy.bind import PORT

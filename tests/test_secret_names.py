@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilotfish.backend.finetune.file_names import why_left_by_path
+from pilotfish.backend.finetune.dataset.file_names import why_left_by_path
 from pilotfish.lsp.exclusion import why_excluded
 
 SECRETS = (

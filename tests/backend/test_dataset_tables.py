@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pilotfish.backend.finetune.dataset_options import DatasetError, DatasetOptions
-from pilotfish.backend.finetune.examine import Item
-from pilotfish.backend.finetune.sources import Kind, items_of, recognised
-from pilotfish.backend.finetune.tables import rows_of
-from pilotfish.backend.finetune.walk import Left
+from pilotfish.backend.finetune.dataset.examine import Item
+from pilotfish.backend.finetune.dataset.options import DatasetError, DatasetOptions
+from pilotfish.backend.finetune.dataset.sources import Kind, items_of, recognised
+from pilotfish.backend.finetune.dataset.tables import rows_of
+from pilotfish.backend.finetune.dataset.walk import Left
 
 ROWS = [{"text": f"größe = {number}\n'🚀'\n", "path": f"{number}.py"} for number in range(3000)]
 

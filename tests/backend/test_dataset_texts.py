@@ -2,12 +2,17 @@
 
 import pytest
 
-from pilotfish.backend.finetune.file_names import why_folder_left, why_left_by_name
-from pilotfish.backend.finetune.file_text import decoded, why_left_by_text
-from pilotfish.backend.finetune.git_folder import origin_of
-from pilotfish.backend.finetune.licence import folder_licence, header_licence, is_licence_file, text_licence
-from pilotfish.backend.finetune.secret_values import is_assigned_secret, is_key_text, is_password
-from pilotfish.backend.finetune.split import part_of, validation_groups
+from pilotfish.backend.finetune.dataset.file_names import why_folder_left, why_left_by_name
+from pilotfish.backend.finetune.dataset.file_text import decoded, why_left_by_text
+from pilotfish.backend.finetune.dataset.git_folder import origin_of
+from pilotfish.backend.finetune.dataset.licence import (
+    folder_licence,
+    header_licence,
+    is_licence_file,
+    text_licence,
+)
+from pilotfish.backend.finetune.dataset.secret_values import is_assigned_secret, is_key_text, is_password
+from pilotfish.backend.finetune.dataset.split import part_of, validation_groups
 
 NAMES = {
     "lock": "package-lock.json Cargo.lock poetry.lock go.sum uv.lock yarn.lock Gemfile.lock",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.dataset_trees import git_files, repository, write
-from pilotfish.backend.finetune.walk import Found, Left, identity, walk
+from pilotfish.backend.finetune.dataset.walk import Found, Left, identity, walk
 
 TREE = [
     *(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.backend.finetune.path_header import path_header
+from pilotfish.backend.finetune.dataset.path_header import path_header
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "path_headers.json").read_text("utf-8"))
 PATHS = {row["path"]: row["header"] for row in GOLDEN}

@@ -277,10 +277,11 @@ def test_what_may_not_be_read_is_counted(tmp_path: Path) -> None:
     (source / "closed.py").chmod(0)
     (source / "shut").chmod(0)
     program = (
-        "import os, sys; from pathlib import Path; from pilotfish.backend.finetune.dataset_build import build;"
-        "from pilotfish.backend.finetune.dataset_options import DatasetOptions as O;"
-        "from pilotfish.backend.models.progress import Silent; from pilotfish.backend.finetune import secret_scan;"
-        "secret_scan.secrets_in('password'); from pilotfish.backend.finetune import similarity;"
+        "import os, sys; from pathlib import Path; from pilotfish.backend.finetune.dataset.build import build;"
+        "from pilotfish.backend.finetune.dataset.options import DatasetOptions as O;"
+        "from pilotfish.backend.models.progress import Silent;"
+        "from pilotfish.backend.finetune.dataset import secret_scan;"
+        "secret_scan.secrets_in('password'); from pilotfish.backend.finetune.dataset import similarity;"
         "similarity.signature('a b ' * 20);"
         "os.seteuid(65534); build(O(sources=(sys.argv[1],), out=Path(sys.argv[2])), Silent())"
     )

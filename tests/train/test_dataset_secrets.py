@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from pilotfish.backend.finetune.secret_scan import secrets_in
+from pilotfish.backend.finetune.dataset.secret_scan import secrets_in
 
 BASE64 = "MIIEpAIBAAKCAQEA7bq3vWkT5nJ0dXcPz1uRrH8sLx2yQfGmVt4oKeNwA9"
 PLANTED = {

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 from backend.dataset_trees import sources, write
-from pilotfish.backend.finetune.dataset_build import build
-from pilotfish.backend.finetune.dataset_options import DatasetOptions
-from pilotfish.backend.finetune.similarity import SIGNATURE_BYTES, Similar, signature
+from pilotfish.backend.finetune.dataset.build import build
+from pilotfish.backend.finetune.dataset.options import DatasetOptions
+from pilotfish.backend.finetune.dataset.similarity import SIGNATURE_BYTES, Similar, signature
 from pilotfish.backend.models.progress import Silent
 
 WORDS = [f"word{number}" for number in range(400)]

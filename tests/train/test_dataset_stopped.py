@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from backend.dataset_trees import write
-from pilotfish.backend.finetune.dataset_build import build
-from pilotfish.backend.finetune.dataset_folder import staged
-from pilotfish.backend.finetune.dataset_options import DatasetError, DatasetOptions
+from pilotfish.backend.finetune.dataset.build import build
+from pilotfish.backend.finetune.dataset.folder import staged
+from pilotfish.backend.finetune.dataset.options import DatasetError, DatasetOptions
 from pilotfish.backend.models.progress import Silent
 
 SECONDS = 60

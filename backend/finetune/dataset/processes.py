@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
-from .dataset_options import DatasetError
+from .options import DatasetError
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pilotfish.backend.argument_types import positive
 from pilotfish.backend.models.progress import shown_on
 
-from .dataset_options import MAX_FILE_SIZE, VALIDATION
+from .options import MAX_FILE_SIZE, VALIDATION
 
 
 def add_dataset(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -68,10 +68,10 @@ status: 0 done, 1 can't be done, 130 interrupted."""
 
 def run_dataset(options: argparse.Namespace) -> int:
     """Build; the exit status: 0 done, 1 it can't be done, 130 interrupted."""
-    from .dataset_build import build
-    from .dataset_options import DatasetError, DatasetOptions
-    from .dataset_report import report_lines
+    from .build import build
+    from .options import DatasetError, DatasetOptions
     from .processes import usable_processors
+    from .report import report_lines
 
     asked = DatasetOptions(
         sources=tuple(options.sources),

@@ -11,12 +11,12 @@ from typing import Any
 
 from pilotfish.backend.models.progress import Progress
 
-from .dataset_folder import REPORT, TRAIN, VALIDATION, check_sources, stage_of, staged
-from .dataset_options import DatasetError, DatasetOptions
-from .dataset_report import Report, Tally, report_lines
 from .examine import Item, Outcome, examine_all
+from .folder import REPORT, TRAIN, VALIDATION, check_sources, stage_of, staged
+from .options import DatasetError, DatasetOptions
 from .processes import mapped
 from .reasons import DUPLICATE, NEAR_DUPLICATE
+from .report import Report, Tally, report_lines
 from .similarity import Similar
 from .sources import Kind, Source, items_of, recognised
 from .split import validation_groups

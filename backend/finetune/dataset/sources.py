@@ -7,10 +7,10 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .dataset_options import DatasetError, DatasetOptions
 from .examine import Item
 from .file_names import why_left_by_path
 from .hub_rows import hub_rows
+from .options import DatasetError, DatasetOptions
 from .reasons import NO_TEXT
 from .tables import READERS, Row, rows_of
 from .walk import Found, Identity, Left, walk

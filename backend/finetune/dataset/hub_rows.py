@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .dataset_options import DatasetError
+from .options import DatasetError
 from .tables import Row
 
 _SPLIT = "train"

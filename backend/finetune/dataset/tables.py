@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from .dataset_options import DatasetError
+from .options import DatasetError
 
 Row = Mapping[str, Any]
 LONGEST = 64 << 20

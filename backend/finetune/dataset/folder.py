@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pilotfish.backend.converter.exchange import exchange, settle
 
-from .dataset_options import DatasetError
+from .options import DatasetError
 
 TRAIN, VALIDATION, REPORT = "train.jsonl", "validation.jsonl", "report.json"
 NAMES = frozenset((TRAIN, VALIDATION, REPORT))
