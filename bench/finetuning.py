@@ -1,6 +1,6 @@
 """How fast a model is tuned, and in how much memory: tokens a second and peaks, in a table and as JSON.
 
-    PYTHONPATH=tests:bench python -P bench/finetune.py [--shape NAME | --model DIR] [--data DIR] [--cases plain,lora]
+    PYTHONPATH=tests:bench python -P bench/finetuning.py [--shape NAME | --model DIR] [--data DIR] [--cases plain,lora]
                                       [--gpus N] [--steps N] [--block-size N] [--batch-size N] [--json PATH]
 
 Each case is a training by `pilotfish-backend finetune`, in processes of its own. A shape is a CodeGen with random
