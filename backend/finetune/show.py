@@ -76,13 +76,18 @@ class Bars:
                 facts = _step(event, self._total)
                 self._bars.update(self._training, completed=event.step, facts=facts)
             case "evaluated":
-                self._current = self._training
+                self._leave_current()
                 self._bars.console.print(_evaluated(event), highlight=False)
+
+    def _leave_current(self) -> None:
+        """Take away the bar of what is done, but for the training's own."""
+        if self._current is not None and self._current != self._training:
+            self._bars.remove_task(self._current)
+        self._current = self._training
 
     def _begin(self, event: Event) -> "TaskID":
         words = _WORDS.get(event.stage, event.stage)
-        if self._current is not None and self._current != self._training:
-            self._bars.remove_task(self._current)
+        self._leave_current()
         task = self._bars.add_task(words, total=event.total or None, facts="")
         if event.stage == "training":
             self._training, self._total = task, event.total

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, steps, write_data
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.converter.source import open_checkpoint
+from pilotfish.backend.finetune.tokens import Blocks, pack_file
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -47,6 +50,26 @@ def test_the_course_is_written_down(tuned: Path) -> None:
     assert found["tokens_per_second"] > 0
     assert found["result"]["peak_bytes"] > 50e6
     assert (tuned / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_perplexity_is_transformers_own(base: Path, data: Path, tuned: Path, tmp_path: Path) -> None:
+    """Before and after, it is what transformers' model gives the validation files' tokens, each counted once."""
+    packed = pack_file(data / "validation.jsonl", base / "tokenizer.json", tmp_path / "blocks", block_size=64)
+    for folder, evaluation in (
+        (base, record(tuned)["validation"][0]),
+        (tuned, record(tuned)["validation"][-1]),
+    ):
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        total = count = 0.0
+        blocks = Blocks(packed)
+        for item in (blocks[number] for number in range(len(blocks))):
+            with torch.no_grad():
+                logits = model(item["input_ids"][None]).logits[0, :-1]
+            targets = item["labels"][1:]
+            total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
+            count += int((targets != -100).sum())
+        assert evaluation["loss"] == pytest.approx(total / count, abs=1e-4)
+        assert evaluation["perplexity"] == pytest.approx(torch.e ** (total / count), rel=1e-3)
 
 
 def test_the_embedding_keeps_its_rows(tuned: Path) -> None:

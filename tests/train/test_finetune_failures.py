@@ -93,8 +93,9 @@ def test_a_missing_library(work: Path, tmp_path: Path, library: str) -> None:
         "            raise ModuleNotFoundError(name, name=name)\n"
         "sys.meta_path.insert(0, Hides())\n"
     )
+    path = [str(hidden), *filter(None, [os.environ.get("PYTHONPATH")])]
     argv = command(work / "base", work / "data", tmp_path / "out", *SHORT, "--lora", "--deepspeed", "zero2")
-    done = run(argv, env={**os.environ, "PYTHONPATH": str(hidden)})
+    done = run(argv, env={**os.environ, "PYTHONPATH": os.pathsep.join(path)})
     assert done.status == 2, done.said
     assert library in done.said
     assert "pilotfish[train]" in done.said
