@@ -1,7 +1,7 @@
 """The environment of a worker, out of the parent's. Pure."""
 
+import os
 from collections.abc import Mapping
-from os import defpath, pathsep
 
 from .job import Job
 
@@ -34,7 +34,7 @@ def worker_environment(
     ``programs`` is the folder of Python's own programs: DeepSpeed looks for ``ninja`` on the path when it compiles.
     """
     kept = {name: value for name, value in parents.items() if name not in _DROPPED}
-    own = {**kept, **_QUIET, "PATH": pathsep.join((programs, kept.get("PATH", defpath)))}
+    own = {**kept, **_QUIET, "PATH": os.pathsep.join((programs, *filter(None, [kept.get("PATH")])))}
     # By default OpenMP's threads wait in a busy loop; beside anything else on the processors that takes five times as
     # long.
     own.setdefault("OMP_WAIT_POLICY", "passive")

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-STAGES = ("loading", "training", "evaluating", "saving", "writing")
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -17,6 +15,7 @@ class Event:
     step: int = 0
     """Steps of the optimizer so far."""
     stage: str = ""
+    """``loading``, ``training``, ``evaluating`` or ``writing``."""
     total: int = 0
     """Of a stage, in its own units: steps, or batches; 0: not known."""
     loss: float = 0.0

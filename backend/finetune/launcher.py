@@ -1,4 +1,4 @@
-"""The command lines of workers: one by itself, several by us, several by DeepSpeed's launcher. Pure."""
+"""The command lines of workers: one by itself, several by us, several by DeepSpeed's launcher."""
 
 import os
 from collections.abc import Mapping, Sequence
