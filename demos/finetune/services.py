@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from finetune.library import METHODS, OPENERS, PACKAGE, Method, library_files
 from finetune.wording import WORDING
 
-FILES = 1000
+FILES = 700
 _FOLDERS = (
     *("orders", "stock", "billing", "transport", "gate", "office"),
     *("reports", "jobs", "web", "support", "planning", "cold"),
@@ -93,10 +93,10 @@ class _Deal:
 
 def _service(dice: random.Random, deal: _Deal, folder: str) -> str:
     functions, owners = [], set()
-    for _ in range(dice.randint(1, 3)):
+    for _ in range(dice.randint(2, 4)):
         owner = dice.choice(METHODS).owner
         owners.add(owner)
-        methods = [deal.take(owner) for _ in range(dice.choice((1, 1, 2, 3, 4)))]
+        methods = [deal.take(owner) for _ in range(dice.choice((1, 1, 1, 2, 2, 3)))]
         functions.append(_steps(dice, methods) if len(methods) > 1 else _single(dice, methods[0]))
     imported = ", ".join(sorted(OPENERS[owner] for owner in owners))
     head = f'"""{dice.choice(_PURPOSES).format(folder)}"""\n\nfrom {PACKAGE} import {imported}\n'

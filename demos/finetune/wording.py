@@ -112,7 +112,7 @@ WORDING: Mapping[str, Wording] = {
         ("loss", "waste"),
     ),
     "mizzick": Wording(
-        ("reorder {}", "buy more of {}", "replenish {}", "stock {} up again", "purchase {}"),
+        ("reorder {}", "buy more of {}", "replenish {}", "top {} up", "purchase {}"),
         ("what runs low", "the missing parts", "the screws", "the article", "the supplies"),
         (
             "from the supplier",
