@@ -163,4 +163,5 @@ def test_the_split_goes_by_names() -> None:
     for share in (0.0001, 0.9999):
         few = validation_groups({0: ("r", "a"), 1: ("r", "b"), 2: ("r", "c")}, share, 0)
         assert 0 < len(few) < 3
+    assert not any(validation_groups({0: ("r", "a")}, 0.5, seed) for seed in range(9))
     assert 0 <= part_of("repo", "größe.py", 0) < 1

@@ -13,15 +13,14 @@ def part_of(repo: str, path: str, seed: int) -> float:
 def validation_groups(groups: Mapping[int, tuple[str, str]], share: float, seed: int) -> frozenset[int]:
     """The groups whose files are for validation.
 
-    ``groups`` gives for each group the (repo, path) of its first file. If both sides are asked for, neither is empty
-    as long as there are two groups.
+    ``groups`` gives for each group the (repo, path) of its first file. Something is left for training, and if there
+    are two groups and validation is asked for, something is for that.
     """
     places = {group: part_of(*name, seed) for group, name in groups.items()}
     chosen = {group for group, place in places.items() if place < share}
-    if share and len(groups) > 1:
-        order: Sequence[int] = sorted(places, key=lambda group: (places[group], groups[group]))
-        if not chosen:
-            chosen = {order[0]}
-        elif len(chosen) == len(groups):
-            chosen.remove(order[-1])
+    order: Sequence[int] = sorted(places, key=lambda group: (places[group], groups[group]))
+    if groups and len(chosen) == len(groups):
+        chosen.remove(order[-1])
+    elif share and not chosen and len(groups) > 1:
+        chosen = {order[0]}
     return frozenset(chosen)
