@@ -240,3 +240,22 @@ def test_some_folders_are_passed_over_in_silence(tmp_path: Path) -> None:
     found, left = seen(tmp_path, skip=frozenset((out,)))
     assert set(found) == {"a.py"}
     assert not left
+
+
+@pytest.mark.parametrize(
+    "text", ["gitdir: a\0b\n", "gitdir: loop\n", f"gitdir: {'a' * 5000}\n", "gitdir: odd\n"]
+)
+def test_a_work_tree_that_names_no_place_is_one_still(tmp_path: Path, text: str) -> None:
+    """What no path can be, a circle of links, and a place that names such a one."""
+    (tmp_path / "loop").symlink_to("loop")
+    write(tmp_path, {".git": text, "odd/commondir": "\0", "odd/.gitignore": "*", "src/a.py": "x"})
+    found, _ = seen(tmp_path / "src")
+    assert {(each.repo, each.path) for each in found.values()} == {(tmp_path.name, "src/a.py")}
+
+
+def test_no_line_break_comes_in_by_a_folder_above_the_source(tmp_path: Path) -> None:
+    """It would end the line that names the file; C1 controls are for terminals."""
+    repository(tmp_path)
+    write(tmp_path, {"odd\nname/src/a.py": "x", "src/a\x9b.py": "x"})
+    assert seen(tmp_path / "odd\nname" / "src") == ({}, Counter({"odd-name": 1}))
+    assert seen(tmp_path / "src") == ({}, Counter({"odd-name": 1}))

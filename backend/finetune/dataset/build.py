@@ -4,6 +4,7 @@ What has been read lies on the disk; in memory is of each file its name, its sig
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from typing import Any
 from pilotfish.backend.models.progress import Progress
 
 from .examine import Item, Outcome, examine_all
+from .file_names import printable
 from .folder import REPORT, TRAIN, VALIDATION, check_sources, stage_of, staged
 from .options import DatasetError, DatasetOptions
 from .processes import mapped
@@ -58,8 +60,7 @@ class _Taken:
 
 def build(options: DatasetOptions, progress: Progress) -> Report:
     """Write ``options.out``. Raises ``DatasetError``."""
-    out = options.out.absolute()
-    out = out.parent.resolve() / out.name
+    out = Path(os.path.realpath(options.out))
     sources = [recognised(name) for name in options.sources]
     check_sources(out, [each.place for each in sources if each.kind != Kind.HUB], force=options.force)
     report = Report(settings=_settings(options))
@@ -75,7 +76,7 @@ def build(options: DatasetOptions, progress: Progress) -> Report:
         for source in sources:
             if source.kind != Kind.FOLDER:
                 size = source.place.stat().st_size if source.kind == Kind.TABLE else None
-                progress.begin(f"reading {source.name}", size)
+                progress.begin(f"reading {printable(source.name)}", size)
                 rows = _counted(items_of(source, options, skip), report)
                 _examine(
                     rows, options, report, taken, progress, worth=size is None or size > _WORTH_PROCESSES
@@ -91,7 +92,7 @@ def build(options: DatasetOptions, progress: Progress) -> Report:
 def _settings(options: DatasetOptions) -> dict[str, Any]:
     """What the report says of how it was built."""
     return {
-        "sources": sorted(options.sources),
+        "sources": sorted(map(printable, options.sources)),
         "validation": options.validation,
         "max_file_size": options.max_file_size,
         "text_column": options.text_column,

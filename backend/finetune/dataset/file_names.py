@@ -34,7 +34,14 @@ _SECRETS = re.compile(
 """Sources such as secrets.py are judged by what is in them."""
 _TEMPLATES = re.compile(r"\.env\.(?:example|sample|template|dist)", re.IGNORECASE)
 _DOCKER_LOGIN = ".docker/config.json"
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines, and bytes of a name that were no UTF-8, as Python has them."""
 _SECRET_FOLDERS = frozenset((".ssh", ".aws", ".gnupg", ".kube"))
+
+
+def printable(name: str) -> str:
+    """A name as it can be written as UTF-8 and shown on a terminal."""
+    return UNPRINTABLE.sub("\ufffd", name)
 
 
 def why_left_by_name(path: str) -> str | None:

@@ -53,15 +53,17 @@ def stage_of(out: Path) -> Path:
 
 @contextmanager
 def staged(out: Path, *, force: bool) -> Iterator[Path]:
-    """Write the folder ``out`` (absolute) by writing the one that this gives; ``out`` changes if the block ends well.
+    """Write the folder ``out`` by writing the one that this gives; ``out`` changes if the block ends well.
 
-    Raises ``DatasetError`` if ``out`` must not be replaced, or is being written by another run.
+    ``out`` is absolute and has no links in it. Raises ``DatasetError`` if ``out`` must not be replaced, or is being written by another run.
     """
     stage = stage_of(out)
     try:
         settle(out)
         check_place(out, force=force)
         stage.mkdir(parents=True, exist_ok=True)
+        if stage.is_symlink():  # clearing it would clear what it leads to
+            raise DatasetError(f"{stage} is a link, and in the way. Remove it, or choose another --out.")
         with _locked(stage, out):
             for each in stage.iterdir():
                 each.unlink()

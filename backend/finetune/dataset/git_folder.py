@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .file_names import printable
+
 _MOST = 1 << 20
 """Bytes of a configuration or of a list of patterns that are read."""
 _SECTION = re.compile(r'\s*\[\s*remote\s+"origin"\s*\]', re.IGNORECASE)
@@ -40,9 +42,9 @@ def git_folder(root: Path) -> Path | None:
     text = small_text(place) or ""
     if not text.startswith("gitdir:"):
         return None
-    named = (root / text.removeprefix("gitdir:").strip()).resolve()
+    named = root / text.removeprefix("gitdir:").strip()
     common = small_text(named / "commondir")
-    return (named / common.strip()).resolve() if common else named
+    return named / common.strip() if common else named
 
 
 def enclosing_repository(folder: Path) -> Path | None:
@@ -52,7 +54,7 @@ def enclosing_repository(folder: Path) -> Path | None:
 
 def repository_name(root: Path, git: Path | None) -> str:
     """Host and path of the remote ``origin``, without credentials; else the folder's name."""
-    return (origin_of(small_text(git / "config") or "") if git else None) or root.name
+    return printable((origin_of(small_text(git / "config") or "") if git else None) or root.name)
 
 
 def origin_of(config: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .examine import Item
-from .file_names import why_left_by_path
+from .file_names import UNPRINTABLE, printable, why_left_by_path
 from .hub_rows import hub_rows
 from .options import DatasetError, DatasetOptions
 from .reasons import NO_TEXT
@@ -16,7 +16,6 @@ from .tables import READERS, Row, rows_of
 from .walk import Found, Identity, Left, walk
 
 _HUB_NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?(?::[\w.-]+)?")
-_UNUSABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _PATHS = ("path", "max_stars_repo_path", "file_path", "filepath")
 _REPOS = ("repo", "repo_name", "repository", "repository_name", "max_stars_repo_name")
 _LICENCES = ("licence", "license", "max_stars_repo_licenses", "licenses")
@@ -52,7 +51,7 @@ def recognised(name: str) -> Source:
                 f"{name}: a single file must be a table ({', '.join(READERS)}). Name the folder that it is in."
             )
         return Source(name, Kind.TABLE, place.resolve())
-    if place.suffix.lower() in READERS or not _HUB_NAME.fullmatch(name):
+    if place.is_symlink() or place.suffix.lower() in READERS or not _HUB_NAME.fullmatch(name):
         raise DatasetError(f"{name}: there is no such folder or file.")
     return Source(name, Kind.HUB)
 
@@ -69,7 +68,7 @@ def items_of(source: Source, options: DatasetOptions, skip: frozenset[Identity])
                         yield each
         case Kind.TABLE:
             yield from _rows(
-                rows_of(source.place, options.text_column), source.place.stem, options.text_column
+                rows_of(source.place, options.text_column), printable(source.place.stem), options.text_column
             )
         case Kind.HUB:
             yield from _rows(hub_rows(source.name, options.text_column), source.name, options.text_column)
@@ -105,7 +104,7 @@ def _path(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    return value if isinstance(value, str) and not _UNUSABLE.search(value) else ""
+    return value if isinstance(value, str) and not UNPRINTABLE.search(value) else ""
 
 
 def _licence(value: object) -> str | None:

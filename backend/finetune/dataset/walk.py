@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .file_names import why_folder_left, why_left_by_name
+from .file_names import printable, why_folder_left, why_left_by_name
 from .git_folder import enclosing_repository, git_folder, repository_name, small_text
 from .ignored import Patterns, is_ignored, marked, read_attributes, read_ignore
 from .licence import folder_licence, is_licence_file
 from .reasons import IGNORED, LINK, LINK_LOOP, ODD_NAME, SPECIAL, TOO_LARGE, UNREADABLE, VENDORED
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def _start(source: Path) -> _Place:
     for folder in (*reversed(source.relative_to(root).parents), source.relative_to(root)):
         here = root / folder
         if folder.parts and is_ignored(folder.as_posix(), place.ignore, folder=True):
-            return _Place(source, source.name)
+            return _Place(source, repository_name(source, None))
         if here != source:
             try:
                 names = [entry.name for entry in here.iterdir()]
@@ -155,10 +154,10 @@ def _seen(
         return Left(IGNORED, 0 if folder else size)
     if folder:
         return _folder(entry, path, place)
-    reason = _not_a_file(entry.path, status.st_mode) or _why_left(entry.name, path, place)
+    reason = _not_a_file(entry.path, status.st_mode) or _why_left(path, place)
     if reason or size > max_size:
         return Left(reason or TOO_LARGE, size)
-    return Found(entry.path, _SURROGATE.sub("\ufffd", path), place.repo, place.licence, size)
+    return Found(entry.path, printable(path), place.repo, place.licence, size)
 
 
 def _not_a_file(file: str, mode: int) -> str | None:
@@ -168,9 +167,9 @@ def _not_a_file(file: str, mode: int) -> str | None:
     return None if stat.S_ISREG(mode) else SPECIAL
 
 
-def _why_left(name: str, path: str, place: _Place) -> str | None:
+def _why_left(path: str, place: _Place) -> str | None:
     """The reason why a regular file is not even read, or None."""
-    if _CONTROL.search(name):
+    if _CONTROL.search(path):  # also of a folder above the source
         return ODD_NAME
     return marked(path, place.attributes) or why_left_by_name(path)
 
