@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import time
 from pathlib import Path
 
 from backend.dataset_trees import sources, write
@@ -59,6 +60,21 @@ def test_a_chain_is_one_group_of_which_the_ends_stay() -> None:
         leaders, dropped = grouped(texts, [order.index(number) for number in range(3)])
         assert len(set(leaders)) == 1
         assert [order[place] for place, gone in enumerate(dropped) if gone] == [1]
+
+
+def test_very_many_of_a_kind_take_no_time() -> None:
+    """Files of boilerplate, of which one stays; what they are compared with does not grow with their number."""
+    common = text(1, 300)
+    alike = [signature(f"{common} end{number}") for number in range(500)]
+    similar = Similar()
+    for number in range(20_000):
+        similar.add(alike[number % 500])
+    begun = time.monotonic()
+    leaders, dropped = similar.groups(range(20_000), 0.85)
+    assert time.monotonic() - begun < 30
+    assert set(leaders.tolist()) == {0}
+    assert not dropped[0]
+    assert dropped[1:].all()
 
 
 def test_short_texts_are_not_compared() -> None:

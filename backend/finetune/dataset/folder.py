@@ -55,7 +55,8 @@ def stage_of(out: Path) -> Path:
 def staged(out: Path, *, force: bool) -> Iterator[Path]:
     """Write the folder ``out`` by writing the one that this gives; ``out`` changes if the block ends well.
 
-    ``out`` is absolute and has no links in it. Raises ``DatasetError`` if ``out`` must not be replaced, or is being written by another run.
+    ``out`` is absolute and has no links in it. Raises ``DatasetError`` if it must not be replaced, or is being written
+    by another run.
     """
     stage = stage_of(out)
     try:

@@ -20,6 +20,7 @@ _RUN = 5
 """Words in a row that count as one thing."""
 _BANDS, _ROWS = 16, 8
 """Two texts with a similarity of 0.85 meet in one of the bands in 99.4 % of cases, two with 0.5 in 6 %."""
+_DROPPED_IN_BUCKET = 32
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _AT_ONCE = 8192
 _REMEMBERED = 1 << 18
@@ -84,7 +85,7 @@ class Similar:
 
         ``order`` are all numbers, those that are rather kept first. Texts belong to one group if a chain of pairs whose
         estimated similarity (Jaccard's) is ``threshold`` or more leads from one to the other; dropped is who is that
-        similar to one that is kept.
+        similar to one that is kept. Where very many are alike, a chain may break, but not between two that are kept.
         """
         import numpy as np
 
@@ -96,34 +97,52 @@ class Similar:
         signatures = np.frombuffer(self._signatures, dtype="<u4").reshape(-1, PERMUTATIONS)
         sequence = np.argsort(rank[numbers], kind="stable")
         numbers, signatures = numbers[sequence], signatures[sequence]
-        earlier = _meetings(signatures)
-        for row in sorted(earlier):
-            others = np.unique(np.concatenate(earlier.pop(row)))
+        meeting = _Meeting()
+        for row, buckets in enumerate(_buckets(signatures)):
+            places = buckets[buckets >= 0].tolist()
+            others = np.array(meeting.others(places), np.int64)
             alike = others[(signatures[others] == signatures[row]).mean(axis=1) >= threshold]
             for other in alike:
                 _join(leader, rank, int(numbers[row]), int(numbers[other]))
-            dropped[numbers[row]] = bool((~dropped[numbers[alike]]).any()) if len(alike) else False
+            drop = dropped[numbers[row]] = bool((~dropped[numbers[alike]]).any())
+            meeting.add(row, places, kept=not drop)
         for number in range(self._count):
             leader[number] = _head(leader, number)
         return leader, dropped
 
 
-def _meetings(signatures: "NDArray[np.uint32]") -> "dict[int, list[NDArray[np.int64]]]":
-    """For each row the earlier rows that it has a band in common with."""
+class _Meeting:
+    """Who is in which bucket."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, list[int]] = {}
+        self._dropped: dict[int, list[int]] = {}
+
+    def others(self, buckets: Sequence[int]) -> list[int]:
+        """The rows in these buckets."""
+        return sorted(
+            {row for among in (self._kept, self._dropped) for each in buckets for row in among.get(each, ())}
+        )
+
+    def add(self, row: int, buckets: Sequence[int], *, kept: bool) -> None:
+        """Another row. Of those that are dropped few stay: comparing all with all would take hours."""
+        for each in buckets:
+            rows = (self._kept if kept else self._dropped).setdefault(each, [])
+            if kept or len(rows) < _DROPPED_IN_BUCKET:
+                rows.append(row)
+
+
+def _buckets(signatures: "NDArray[np.uint32]") -> "NDArray[np.int64]":
+    """For each row the number of its bucket for each band; -1 where it is alone in it."""
     import numpy as np
 
-    met: dict[int, list[NDArray[np.int64]]] = {}
+    found = np.empty((len(signatures), _BANDS), np.int64)
     for band in range(_BANDS):
         part = np.ascontiguousarray(signatures[:, band * _ROWS : (band + 1) * _ROWS])
         keys = part.view(np.dtype((np.void, 4 * _ROWS))).ravel()
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        order = np.argsort(inverse, kind="stable")
-        starts = np.concatenate(([0], np.cumsum(counts)))
-        for bucket in np.flatnonzero(counts > 1):
-            rows = order[starts[bucket] : starts[bucket + 1]]
-            for place in range(1, len(rows)):
-                met.setdefault(int(rows[place]), []).append(rows[:place])
-    return met
+        found[:, band] = np.where(counts[inverse] > 1, inverse * _BANDS + band, -1)
+    return found
 
 
 def _head(leader: "NDArray[np.int64]", number: int) -> int:
