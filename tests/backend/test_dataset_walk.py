@@ -259,3 +259,18 @@ def test_no_line_break_comes_in_by_a_folder_above_the_source(tmp_path: Path) -> 
     write(tmp_path, {"odd\nname/src/a.py": "x", "src/a\x9b.py": "x"})
     assert seen(tmp_path / "odd\nname" / "src") == ({}, Counter({"odd-name": 1}))
     assert seen(tmp_path / "src") == ({}, Counter({"odd-name": 1}))
+
+
+def test_histories_are_no_sources(tmp_path: Path) -> None:
+    """Neither what a version control keeps beside the files, nor a repository that has no work tree."""
+    write(
+        tmp_path, {"src/a.py": "x", ".svn/pristine/ab/ab12.svn-base": "x", "src/.hg/store/00manifest.i": "x"}
+    )
+    write(
+        tmp_path / "app.git",
+        {"HEAD": "ref: refs/heads/main\n", "config": "", "objects/ab/cd": "x", "refs/heads/main": "x"},
+    )
+    found, left = seen(tmp_path)
+    assert set(found) == {"src/a.py"}
+    assert left == {"bare": 1}
+    assert seen(tmp_path / "app.git") == ({}, Counter({"bare": 1}))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 IGNORED = "ignored"
+BARE = "bare"
 LINK = "link"
 LINK_LOOP = "link-loop"
 SPECIAL = "special"
@@ -24,6 +25,7 @@ NEAR_DUPLICATE = "near-duplicate"
 
 LABELS: Mapping[str, str] = {
     IGNORED: "ignored by .gitignore (a folder counts as one)",
+    BARE: "repository without a work tree (clone it)",
     LINK: "symbolic link",
     LINK_LOOP: "symbolic link that leads in a circle",
     SPECIAL: "no regular file",

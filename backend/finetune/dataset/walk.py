@@ -12,9 +12,13 @@ from .file_names import printable, why_folder_left, why_left_by_name
 from .git_folder import enclosing_repository, git_folder, repository_name, small_text
 from .ignored import Patterns, is_ignored, marked, read_attributes, read_ignore
 from .licence import folder_licence, is_licence_file
-from .reasons import IGNORED, LINK, LINK_LOOP, ODD_NAME, SPECIAL, TOO_LARGE, UNREADABLE, VENDORED
+from .reasons import BARE, IGNORED, LINK, LINK_LOOP, ODD_NAME, SPECIAL, TOO_LARGE, UNREADABLE, VENDORED
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HISTORIES = frozenset((".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS"))
+"""What version controls keep beside the files."""
+_BARE = frozenset(("HEAD", "objects", "refs"))
+"""What git has in a repository without a work tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,13 @@ def walk(source: Path, *, max_size: int, skip: frozenset[Identity] = frozenset()
         except OSError:
             yield Left(UNREADABLE)
             continue
-        place = _entered(folder, place, [entry.name for entry in entries])
+        names = [entry.name for entry in entries]
+        if _BARE.issubset(names):
+            yield Left(BARE)
+            continue
+        place = _entered(folder, place, names)
         folders = []
-        for entry in (entry for entry in entries if entry.name != ".git"):
+        for entry in (entry for entry in entries if entry.name not in _HISTORIES):
             match _seen(entry, place, max_size, skip):
                 case None:
                     continue
