@@ -220,6 +220,9 @@ def _verify(options: Namespace) -> int:
 def _dataset(options: Namespace) -> int:
     from .finetune.dataset.arguments import run_dataset
 
+    # The processes that read files are started as `python -c`, which would look for modules in the working directory
+    # first: in the source tree, perhaps.
+    os.environ["PYTHONSAFEPATH"] = "1"
     return run_dataset(options)
 
 
