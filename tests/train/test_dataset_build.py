@@ -162,6 +162,17 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     assert 2 < len(validation) < 20
 
 
+def test_which_of_two_checkouts_stays_does_not_hang_on_their_order(tmp_path: Path) -> None:
+    """The same file in two folders of one name, with other line ends and under another licence."""
+    for place, licence, end in (("one", "MIT", "\n"), ("two", "ISC", "\r\n")):
+        files = {name: text.replace("\n", end) for name, text in sources("alpha", "beta", "gamma").items()}
+        write(tmp_path / place / "app", {"LICENSE": f"SPDX-License-Identifier: {licence}\n", **files})
+    for number, places in enumerate((("one/app", "two/app"), ("two/app", "one/app"))):
+        assert dataset(*places, "--out", f"data{number}", cwd=tmp_path).returncode == 0
+    for name in ("train.jsonl", "validation.jsonl"):
+        assert (tmp_path / "data0" / name).read_bytes() == (tmp_path / "data1" / name).read_bytes(), name
+
+
 def test_tables_are_taken_too(tmp_path: Path) -> None:
     """Rows of .csv, .txt and JSON Lines get the same filters; what was built before can be built on."""
     code = [str(text) for text in sources("one", "two", "three", "four").values()]

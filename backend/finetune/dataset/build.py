@@ -3,6 +3,7 @@
 What has been read lies on the disk; in memory is of each file its name, its signature and where its row begins.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,8 @@ class _Taken:
         self.spool = spool
         self.names: list[tuple[str, str]] = []
         self.digests: list[bytes] = []
+        self.rows: list[bytes] = []
+        """Which of two rows of the same name and text goes first: their order must not matter, nor that of sources."""
         self.sizes: list[int] = []
         self.licences: list[str | None] = []
         self.similar = Similar()
@@ -48,6 +51,7 @@ class _Taken:
         self.spool.add(outcome.row)
         self.names.append((self._repos.setdefault(outcome.repo, outcome.repo), outcome.path))
         self.digests.append(outcome.digest)
+        self.rows.append(hashlib.blake2b(outcome.row, digest_size=8).digest())
         self.sizes.append(outcome.size)
         self.licences.append(outcome.licence)
         self.similar.add(outcome.signed)
@@ -159,7 +163,8 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 def _write(stage: Path, taken: _Taken, options: DatasetOptions, report: Report, progress: Progress) -> None:
     """Choose among the rows and write both files, in the order of their names."""
-    order = sorted(range(len(taken.names)), key=lambda number: (taken.names[number], taken.digests[number]))
+    keys = list(zip(taken.names, taken.digests, taken.rows, strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
     progress.begin("comparing", None)
     leaders, near = taken.similar.groups(order, options.similarity)
     first: dict[bytes, int] = {}
