@@ -18,7 +18,8 @@ NAMES = {
     "lock": "package-lock.json Cargo.lock poetry.lock go.sum uv.lock yarn.lock Gemfile.lock",
     "minified": "jquery.min.js site-min.css app.MIN.JS",
     "generated": "api_pb2.py api_pb2_grpc.pyi api.pb.go user.g.dart Form.Designer.cs app.js.map x_generated.go",
-    "secret-name": ".env .env.local prod.env server.pem id_rsa credentials secrets.yaml .netrc .npmrc x.tfvars",
+    "secret-name": ".env .env.local prod.env server.pem id_rsa credentials secrets.yaml .netrc .npmrc x.tfvars"
+    " .env~ .env-prod .envrc #.env# .ENV.swp prod.env.bak id_rsa.old .id_rsa.swp server.key.orig .netrc~ Secrets.yml~",
     None: "main.py lock.py minimal.js secrets.py credentials.go .env.example package.json id_rsa.pub environment.ts",
 }
 

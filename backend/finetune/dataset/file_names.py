@@ -1,7 +1,6 @@
 """What a file's name alone says against it. Pure."""
 
 import re
-from collections.abc import Mapping
 
 from .reasons import GENERATED, LOCK, MINIFIED, SECRET_NAME, VENDORED
 
@@ -26,13 +25,15 @@ _GENERATED = re.compile(
 )
 _MINIFIED = re.compile(r".*[.-]min\.(?:js|mjs|cjs|css|html|json)", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"\.env(?:\..*)?|.*\.(?:env|pem|key|crt|p12|pfx|jks|keystore|kdbx|tfvars)|id_(?:rsa|dsa|ecdsa|ed25519)"
+    r"\.env.*|.*\.(?:env|pem|key|crt|p12|pfx|jks|keystore|kdbx|tfvars)|id_(?:rsa|dsa|ecdsa|ed25519)"
     r"|(?:secrets|credentials)(?:\.(?:ya?ml|json|toml|ini|cfg|conf|properties|xml|txt|enc|csv))?|[._]netrc|\.pgpass"
     r"|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd",
     re.IGNORECASE,
 )
 """Sources such as secrets.py are judged by what is in them."""
 _TEMPLATES = re.compile(r"\.env\.(?:example|sample|template|dist)", re.IGNORECASE)
+_COPY = re.compile(r"(?:\.(?:bak|old|orig|save|sw[a-p]|tmp)|[~#])+$", re.IGNORECASE)
+"""What editors and people put behind the name of a copy."""
 _DOCKER_LOGIN = ".docker/config.json"
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, ends of lines, and bytes of a name that were no UTF-8, as Python has them."""
@@ -51,10 +52,12 @@ def why_left_by_name(path: str) -> str | None:
         return SECRET_NAME
     if name.lower() in _LOCKS or name.endswith(".lock"):
         return LOCK
-    for pattern, reason in _REASONS.items():
-        if pattern.fullmatch(name):
-            return None if reason == SECRET_NAME and _TEMPLATES.fullmatch(name) else reason
-    return None
+    if _TEMPLATES.fullmatch(name):
+        return None
+    original = _COPY.sub("", name)
+    if any(map(_SECRETS.fullmatch, (name, original, original.lstrip("#"), original.lstrip(".#")))):
+        return SECRET_NAME
+    return MINIFIED if _MINIFIED.fullmatch(name) else GENERATED if _GENERATED.fullmatch(name) else None
 
 
 def why_folder_left(name: str, *, holds: frozenset[str] = frozenset()) -> str | None:
@@ -69,6 +72,3 @@ def why_left_by_path(path: str) -> str | None:
     *folders, _ = path.split("/")
     reasons = (why_folder_left(folder) for folder in folders)
     return next(filter(None, reasons), None) or why_left_by_name(path)
-
-
-_REASONS: Mapping[re.Pattern[str], str] = {_SECRETS: SECRET_NAME, _MINIFIED: MINIFIED, _GENERATED: GENERATED}
