@@ -75,7 +75,7 @@ class Bars:
         from rich.progress import Progress as RichProgress
 
         columns = (
-            *(TextColumn("{task.description}"), BarColumn(bar_width=30), DownloadColumn()),
+            *(TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), DownloadColumn()),
             *(TransferSpeedColumn(), TimeRemainingColumn(compact=True)),
         )
         self._bars = RichProgress(*columns, console=Console(file=out))

@@ -208,7 +208,7 @@ def test_progress_in_bars() -> None:
     with Bars(out) as bars:
         bars.begin("Downloading", 1000)
         bars.advance(1000)
-        bars.begin("Unpacking", None)
+        bars.begin("Unpacking [/odd].csv", None)
         bars.advance(5)
     assert "Downloading" in out.getvalue()
-    assert "Unpacking" in out.getvalue()
+    assert "Unpacking [/odd].csv" in out.getvalue()
