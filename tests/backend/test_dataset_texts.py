@@ -111,6 +111,8 @@ def test_licences() -> None:
     bsd = "Redistribution and use in source and binary forms, with or without modification"
     assert text_licence(bsd) == "BSD-2-Clause"
     assert text_licence(f"{bsd} ... used to endorse or promote products") == "BSD-3-Clause"
+    library = "GNU LIBRARY GENERAL PUBLIC LICENSE Version 2, June 1991 ... the GNU General Public License"
+    assert text_licence(library) == "LGPL-2.0"
     assert text_licence("All rights reserved. Ask the boss.") is None
     assert (
         folder_licence({"LICENSE": "SPDX-License-Identifier: MIT", "COPYING": bsd}) == "BSD-2-Clause AND MIT"

@@ -13,6 +13,22 @@ _STAR_BEFORE_STAR = re.compile(rf"{_STAR}((?:{_ONE})+)(?={_STAR})")
 _FOLDERS = "(?:/.+)?"
 _MOST_FOLDERS = 2
 """How often a pattern may have ``**`` between names; more take forever where folders are deep."""
+_CLASS = re.compile(r"\[:(\w+):\]")
+_CLASSES = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "blank": " \t",
+    "cntrl": "\x01-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-\/:-@\[-`{-~",
+    "space": "\t-\r ",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+}
+"""Classes of characters, which pathspec does not know."""
 _ATTRIBUTES = {"linguist-generated": "generated", "linguist-vendored": "vendored"}
 _ATTRIBUTE_LINE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)+)"|(\S+))\s+(.+)')
 
@@ -86,6 +102,9 @@ def _compile(line: str) -> tuple[re.Pattern[str] | None, bool | None]:
     from pathspec.patterns.gitignore import GitIgnorePatternError
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
+    if line.rstrip(" ").endswith("\t"):  # git means it, pathspec does not
+        return None, None
+    line = _CLASS.sub(lambda found: _CLASSES.get(found[1], ""), line)
     try:
         regex, include = GitIgnoreSpecPattern.pattern_to_regex(line)
         if regex is None or regex.count(_FOLDERS) > _MOST_FOLDERS:
