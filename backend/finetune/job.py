@@ -77,6 +77,15 @@ class Job:
     """The checkpoint's folder that the training goes on from; empty: from the beginning."""
 
     @property
+    def loaded_in(self) -> str:
+        """What the base is loaded in, as ``precision`` is named.
+
+        Weights that are trained are fp32: a step is smaller than 16 bits can add to a weight. Those of an adapter's
+        base are only read, and DeepSpeed makes fp32 ones of its own out of 16 bits.
+        """
+        return self.precision if self.lora_rank or self.deepspeed is not None else "fp32"
+
+    @property
     def step_blocks(self) -> int:
         """Blocks of one step of the optimizer, over all devices."""
         return self.batch_size * self.accumulate * self.world

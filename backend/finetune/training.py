@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .evaluation import validation_loss
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _KEPT = 2
 """Checkpoints: while one is written, the one before is still whole."""
 
@@ -48,7 +49,7 @@ def train(job: Job, folder: WorkFolder) -> None:
     if first:
         _tell(folder, Event("stage", stage="loading"))
     packed = read_packed(folder.packed)
-    model = _model(job)
+    model = model_of(job)
     validation = Blocks(packed["validation"]) if "validation" in packed else None
     trainer = _trainer_class()(
         model=model,
@@ -61,7 +62,7 @@ def train(job: Job, folder: WorkFolder) -> None:
     trainer.train(resume_from_checkpoint=job.resume or None)
     if first:
         _tell(folder, Event("stage", stage="writing"))
-    write_model(trainer, job, folder, lambda: _model(job))
+    write_model(trainer, job, folder, lambda: model_of(replace(job, precision="fp32")))
     if first:
         result = Result(trainer.state.global_step, time.monotonic() - began, *_memory(job))
         folder.result.write_text(json.dumps(asdict(result), indent=2), "utf-8")
@@ -89,7 +90,7 @@ def _trainer_class() -> Any:
     return Tuner
 
 
-def _model(job: Job) -> Any:
+def model_of(job: Job) -> Any:
     """What is trained: the base, with an adapter if that is all that learns."""
     model = load(job)
     if not job.lora_rank:
@@ -100,7 +101,7 @@ def _model(job: Job) -> Any:
 
 
 def load(job: Job) -> Any:
-    """The base, in fp32: steps of a training are smaller than 16 bits can add to a weight."""
+    """The base, in what the job says that it is loaded in."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -110,7 +111,11 @@ def load(job: Job) -> Any:
     config.tie_word_embeddings = False
     config.use_cache = False
     return AutoModelForCausalLM.from_pretrained(
-        job.base, config=config, dtype=torch.float32, trust_remote_code=False, local_files_only=True
+        job.base,
+        config=config,
+        dtype=getattr(torch, _DTYPES[job.loaded_in]),
+        trust_remote_code=False,
+        local_files_only=True,
     )
 
 

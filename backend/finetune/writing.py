@@ -1,5 +1,6 @@
 """The tuned weights, out of the processes that trained them into a folder."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .job import Job
@@ -11,20 +12,19 @@ if TYPE_CHECKING:
 _SHARD = "5GB"
 
 
-def write_model(trainer: Any, job: Job, folder: WorkFolder, fresh: Any) -> None:
+def write_model(trainer: Any, job: Job, folder: WorkFolder, fresh: Callable[[], Any]) -> None:
     """Write what a Trainer has trained; every process calls this, and the first one writes.
 
-    ``fresh`` makes the model as it was before the training, adapter included. An adapter is written by itself and
-    merged into the weights.
+    ``fresh`` makes the model as it was before the training, adapter included, in fp32. An adapter is written by itself
+    and merged into the weights.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     first = trainer.args.process_index == 0
-    if job.deepspeed is not None:
+    if job.deepspeed is not None or job.lora_rank:
         # What it computes with may be shares of the processes, and in 16 bits; what it trains is fp32.
-        state = _trained(model, keep=first)
+        state = _trained(model, _as_it_is if job.deepspeed is None else _whole_of, keep=first)
         if first:
-            model = _plain(fresh)
-            model.load_state_dict(state, strict=False)
+            model = _with(_plain(fresh), state)
     if first:
         _write(model, job, folder)
 
@@ -38,21 +38,39 @@ def _write(model: Any, job: Job, folder: WorkFolder) -> None:
     model.to(getattr(torch, job.dtype)).save_pretrained(folder.model, max_shard_size=_SHARD)
 
 
-def _trained(model: Any, *, keep: bool) -> "dict[str, torch.Tensor]":
+def _trained(model: Any, whole: Callable[[Any], Any], *, keep: bool) -> "dict[str, torch.Tensor]":
     """The trained weights in fp32, on the CPU; empty unless they are to be kept. Every process must ask alike."""
-    from deepspeed.utils import safe_get_full_fp32_param
-
     state = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            whole = safe_get_full_fp32_param(parameter)
+            found = whole(parameter)
             if keep:
-                state[name] = whole.detach().float().cpu().clone()
+                state[name] = found.detach().float().cpu().clone()
     return state
 
 
-def _plain(fresh: Any) -> Any:
-    """A model that is not loaded in DeepSpeed's shares, though this process has its configuration."""
+def _as_it_is(parameter: Any) -> Any:
+    """A weight that every process has whole, and in fp32."""
+    return parameter
+
+
+def _whole_of(parameter: Any) -> Any:
+    """A weight that DeepSpeed may have divided among the processes."""
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    return safe_get_full_fp32_param(parameter)
+
+
+def _with(model: Any, state: "dict[str, torch.Tensor]") -> Any:
+    """A model with the trained weights in the place of its own."""
+    unknown = model.load_state_dict(state, strict=False).unexpected_keys
+    if unknown:
+        raise RuntimeError(f"trained, but not of the model: {', '.join(unknown)}")
+    return model
+
+
+def _plain(fresh: Callable[[], Any]) -> Any:
+    """A model that is not loaded in DeepSpeed's shares, though this process may have its configuration."""
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     unset_hf_deepspeed_config()
