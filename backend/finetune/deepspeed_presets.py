@@ -39,6 +39,9 @@ _STAGE_3: Mapping[str, Any] = {
 PRESETS = ("zero2", "zero3")
 _OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
 """Numbers that also an option gives; in a file they must be ``auto``, or the two may differ."""
+_HALVES = ("bf16", "fp16")
+"""What the GPUs decide; without them in its configuration DeepSpeed would not follow."""
+_STAGES = (0, 1, 2, 3)
 
 
 def configuration(asked: str, device: str) -> dict[str, Any] | None:
@@ -83,8 +86,17 @@ def _of_file(path: Path) -> dict[str, Any]:
             f"--deepspeed: {path} has an optimizer or scheduler of its own. Leave both out: --learning-rate, "
             "--schedule, --warmup and --weight-decay say it."
         )
+    halves = {name: found.get(name, {}) for name in _HALVES}
+    for name, half in halves.items():
+        if not isinstance(half, dict) or half.get("enabled", _AUTO) != _AUTO:
+            raise FinetuneError(
+                f'--deepspeed: {path} decides about {name}. Write {{"enabled": "auto"}} there: the GPUs decide.'
+            )
     zero = found.get("zero_optimization", {})
+    if zero.get("stage", 0) not in _STAGES:
+        raise FinetuneError(f"--deepspeed: {path}: the stage of zero_optimization is a number from 0 to 3.")
     if zero.get("stage") == _STAGE_3["stage"]:
         # Without it the shares of the weights are never put together again.
         zero["stage3_gather_16bit_weights_on_model_save"] = True
-    return {**dict.fromkeys(_OURS, _AUTO), **found}
+    enabled = {name: {"enabled": _AUTO, **half} for name, half in halves.items()}
+    return {**dict.fromkeys(_OURS, _AUTO), "gradient_clipping": _AUTO, **found, **enabled}

@@ -67,11 +67,5 @@ def rank_environment(own: Mapping[str, str], rank: int, world: int, port: int) -
 
 
 def deepspeed_environment(own: Mapping[str, str], job: Job) -> dict[str, str]:
-    """The environment of DeepSpeed's launcher, which sets the ranks itself."""
-    found = dict(own)
-    # It chooses among the GPUs of the machine itself, and says so at length where somebody has chosen before.
-    found.pop("CUDA_VISIBLE_DEVICES", None)
-    if job.device == "cpu":
-        # As many slots as there are to be processes; it would offer one for each node of the host's memory.
-        found |= {"DS_ACCELERATOR": "cpu", "LOCAL_SIZE": str(job.world)}
-    return found
+    """The environment of DeepSpeed's launcher, which sets the ranks, and which GPUs are seen, itself."""
+    return {**own, "DS_ACCELERATOR": job.device}

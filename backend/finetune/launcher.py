@@ -1,13 +1,14 @@
 """The command lines of workers: one by itself, several by us, several by DeepSpeed's launcher."""
 
-import os
+import base64
+import json
 from collections.abc import Mapping, Sequence
 
 from .environment import deepspeed_environment, rank_environment
 from .job import Job
 
 _WORKER = "pilotfish.backend.finetune.worker"
-_LAUNCHER = "deepspeed.launcher.runner"
+_LAUNCHER = "deepspeed.launcher.launch"
 Command = tuple[Sequence[str], Mapping[str, str]]
 
 
@@ -28,16 +29,18 @@ def commands(job: Job, file: str, python: str, environment: Mapping[str, str], p
 
 
 def _by_deepspeed(job: Job, file: str, python: str, environment: Mapping[str, str], port: int) -> Command:
-    """DeepSpeed's launcher for this machine alone.
+    """DeepSpeed's launcher of the processes of one machine.
 
-    It would take hosts to reach by ssh from /job/hostfile, and then variables from ``.deepspeed_env`` in the working
-    directory and at home; named nothing that is a file, it stays here and reads neither.
+    Not the one that comes before it for people: that would take hosts to reach by ssh from /job/hostfile, variables
+    from ``.deepspeed_env`` in the working directory and at home, and GPUs by their numbers only, where
+    CUDA_VISIBLE_DEVICES may have their UUIDs. What it hands on is the GPUs of each host.
     """
-    slots = job.devices if job.device == "cuda" and job.devices else ",".join(map(str, range(job.world)))
+    devices: Sequence[str | int] = job.devices.split(",") if job.devices else range(job.world)
+    world = base64.urlsafe_b64encode(json.dumps({"localhost": list(devices)}).encode()).decode()
     launch = [
         *(python, "-P", "-m", _LAUNCHER),
-        *("--hostfile", os.devnull),
-        *("--include", f"localhost:{slots}"),
+        *("--world_info", world),
+        *("--master_addr", "127.0.0.1"),
         *("--master_port", str(port)),
         *("--log_level", "warning"),
         *("--module", _WORKER, file),

@@ -52,7 +52,7 @@ def disk(job: Job, parameters: int) -> int:
 
 def _state(job: Job, parameters: int) -> tuple[int, int]:
     if job.lora_rank:
-        return parameters * _WEIGHT, 0
+        return parameters * (_WEIGHT if job.loaded_in == "fp32" else _HALF), 0
     if job.deepspeed is None:
         return parameters * (_WEIGHT + _GRADIENT + _ADAM), 0
     zero: dict[str, Any] = dict(job.deepspeed.get("zero_optimization", {}))
@@ -63,7 +63,7 @@ def _state(job: Job, parameters: int) -> tuple[int, int]:
     optimizer = parameters * (_WEIGHT + _ADAM) // (job.world if stage >= 1 else 1)
     host = 0
     if _offloads(zero, "offload_optimizer"):
-        host += (optimizer + gradients) * job.world
+        host += parameters * _GRADIENT + optimizer * job.world  # the gradients become fp32 on their way there
         optimizer = gradients = 0
     if _offloads(zero, "offload_param"):
         host += weights * job.world
