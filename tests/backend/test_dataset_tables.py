@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pilotfish.backend.finetune.dataset import tables
 from pilotfish.backend.finetune.dataset.examine import Item
 from pilotfish.backend.finetune.dataset.options import DatasetError, DatasetOptions
 from pilotfish.backend.finetune.dataset.sources import Kind, items_of, recognised
@@ -49,6 +50,25 @@ def test_a_running_text_is_cut_at_line_ends(tmp_path: Path) -> None:
     assert "".join(parts) == text
     assert len(parts) > 5
     assert all(part.endswith("\n") for part in parts)
+
+
+def test_a_line_without_an_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is one line, however long, comes in parts."""
+    monkeypatch.setattr(tables, "LONGEST", 1000)
+    file = tmp_path / "all.txt"
+    file.write_text("x" * 200_000)
+    parts = texts(file)
+    assert "".join(parts) == "x" * 200_000
+    assert max(map(len, parts)) < 20_000
+
+
+def test_a_table_without_a_head_is_not_shown_whole(tmp_path: Path) -> None:
+    """What stands where names should is shortened: it may be anything."""
+    file = tmp_path / "rows.csv"
+    file.write_text("Tr0ub4dor3x" * 900 + ",b" * 900 + "\n")
+    with pytest.raises(DatasetError, match="has no column 'text'") as refused:
+        texts(file)
+    assert len(str(refused.value)) < 500 + len(str(file))
 
 
 WRONG = {

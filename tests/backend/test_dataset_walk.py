@@ -47,7 +47,9 @@ RULES = {
     "stars": {".gitignore": "**/deep/**\ndocs/**/z.py\nt?p/*/\n"},
     "what is in a folder": {".gitignore": "src/**\n!src/a.py\n"},
     "escapes": {".gitignore": "\\#hash.py\n\\!bang.py\nname with space.py   \n"},
-    "named classes": {".gitignore": "[[:alpha:]].py\n*[[:space:]]*\n![[:digit:][:upper:]]*\n[!#[:alnum:]]*.py\n"},
+    "named classes": {
+        ".gitignore": "[[:alpha:]].py\n*[[:space:]]*\n![[:digit:][:upper:]]*\n[!#[:alnum:]]*.py\n"
+    },
     "tabs at the end are meant": {".gitignore": "*.py\t\nbuild\t \n*.log\n"},
     "many stars": {".gitignore": "*s*c/*.p*\n*e*p/*\n*#*a*s*.*y\nt*m*p\n?o*s/*.*\nn*[a-e]*w*t* s*e.p?\n"},
     "classes": {".gitignore": "[ab].py\nsrc/[!k]*/\n"},

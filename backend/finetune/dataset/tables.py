@@ -2,6 +2,7 @@
 
 import csv
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -130,12 +131,13 @@ class _Ahead:
 
 def _text(file: Path, text_column: str) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig", errors="surrogateescape") as opened:
-        while lines := opened.readlines(_PIECE):
-            yield {text_column: "".join(lines)}
+        while piece := opened.read(_PIECE):
+            yield {text_column: piece + opened.readline(LONGEST)}
 
 
 def _no_column(file: Path, text_column: str, names: Iterable[object]) -> str:
-    there = ", ".join(str(name) for name in names if name)
+    listed = [textwrap.shorten(str(name), 40, placeholder="…") for name in names if name]
+    there = ", ".join((*listed[:10], *(["…"] if len(listed) > 10 else [])))
     return f"{file} has no column {text_column!r}, but {there or 'none'}. Name the one with the text by --text-column."
 
 
