@@ -80,6 +80,25 @@ def test_interrupted_it_leaves_the_old_one(
     until(lambda: not any(each.is_running() for each in helpers))
 
 
+@pytest.mark.parametrize("seconds", [0.02, 0.04, 0.06])
+def test_helpers_that_are_just_starting_say_nothing_of_an_interruption(
+    large: Path, tmp_path: Path, seconds: float
+) -> None:
+    """Ctrl+C goes to them too; only the parent answers."""
+    command = [sys.executable, "-P", "-m", "pilotfish.backend", "dataset", "build", str(large)]
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path / "data")], stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        parent = psutil.Process(process.pid)
+        until(lambda: any("spawn_main" in " ".join(each.cmdline()) for each in parent.children()))
+        time.sleep(seconds)  # they import: there is nothing to wait for
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_killed_it_leaves_the_old_one_and_no_process(
     building: subprocess.Popen[str], large: Path, tmp_path: Path
 ) -> None:

@@ -37,10 +37,12 @@ def mapped(
     source = iter(batches)
     waiting: deque[Future[list[Result]]] = deque()
     try:
-        waiting.extend(pool.submit(work, batch) for batch in islice(source, processes * _AHEAD))
+        for batch in islice(source, processes * _AHEAD):
+            waiting.append(_submitted(pool, work, batch))
         while waiting:
             yield from waiting.popleft().result()
-            waiting.extend(pool.submit(work, batch) for batch in islice(source, 1))
+            for batch in islice(source, 1):
+                waiting.append(_submitted(pool, work, batch))
     except BrokenProcessPool as error:
         raise DatasetError(
             "A process that examined files was killed, for want of memory perhaps. Make room, or try a smaller "
@@ -50,9 +52,19 @@ def mapped(
         pool.shutdown(cancel_futures=True)
 
 
+def _submitted(
+    pool: ProcessPoolExecutor, work: Callable[[Sequence[Thing]], list[Result]], batch: Sequence[Thing]
+) -> Future[list[Result]]:
+    """Hand a batch to the pool. That may start a process, which shall leave Ctrl+C to us, from its beginning on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started inherits this
+    try:
+        return pool.submit(work, batch)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
-    """Leave Ctrl+C to the parent, and go when it goes, however that is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Go when the parent goes, however that is."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
