@@ -34,7 +34,9 @@ def test_folders() -> None:
     """Folders of others' code are known by their names, virtual environments by what they hold."""
     assert why_folder_left("node_modules") == why_folder_left("third_party") == "vendored"
     assert why_folder_left("x", holds=frozenset(("pyvenv.cfg",))) == "vendored"
-    assert why_folder_left(".aws") == "secret-name"
+    assert why_folder_left(".aws") == why_folder_left(".SSH") == "secret-name"
+    assert why_left_by_name("home/.Docker/config.json") == "secret-name"
+    assert why_left_by_name("x.docker/config.json") is None
     assert [why_folder_left(name) for name in ("src", "venv", "vendoring", "build")] == [None] * 4
 
 

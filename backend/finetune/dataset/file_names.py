@@ -34,7 +34,7 @@ _SECRETS = re.compile(
 _TEMPLATES = re.compile(r"\.env\.(?:example|sample|template|dist)", re.IGNORECASE)
 _COPY = re.compile(r"(?:\.(?:bak|old|orig|save|sw[a-p]|tmp)|[~#])+$", re.IGNORECASE)
 """What editors and people put behind the name of a copy."""
-_DOCKER_LOGIN = ".docker/config.json"
+_DOCKER_LOGIN = "/.docker/config.json"
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, ends of lines, and bytes of a name that were no UTF-8, as Python has them."""
 _SECRET_FOLDERS = frozenset((".ssh", ".aws", ".gnupg", ".kube"))
@@ -48,7 +48,7 @@ def printable(name: str) -> str:
 def why_left_by_name(path: str) -> str | None:
     """The reason why no file of this name is taken, or None. The folders of ``path`` hardly count."""
     name = path.rpartition("/")[2]
-    if path.endswith(_DOCKER_LOGIN):
+    if f"/{path}".lower().endswith(_DOCKER_LOGIN):
         return SECRET_NAME
     if name.lower() in _LOCKS or name.endswith(".lock"):
         return LOCK
@@ -64,7 +64,7 @@ def why_folder_left(name: str, *, holds: frozenset[str] = frozenset()) -> str | 
     """The reason why nothing is taken out of a folder of this name; ``holds`` are the names in it."""
     if name in VENDORED_FOLDERS or "pyvenv.cfg" in holds:
         return VENDORED
-    return SECRET_NAME if name in _SECRET_FOLDERS else None
+    return SECRET_NAME if name.lower() in _SECRET_FOLDERS else None
 
 
 def why_left_by_path(path: str) -> str | None:
