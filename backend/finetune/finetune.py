@@ -31,6 +31,7 @@ from .workers import Workers
 
 Say = Callable[[str], None]
 _GENERATION = "generation_config.json"
+_LEAST_BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ def _job(options: FinetuneOptions, base: Base, devices: Devices, folder: WorkFol
     if block > base.architecture.positions:
         raise FinetuneError(
             f"--block-size: {block} is more than the {base.architecture.positions} tokens that the model can see."
+        )
+    if block < _LEAST_BLOCK:
+        raise FinetuneError(
+            f"--block-size: {block} is less than {_LEAST_BLOCK}, too few tokens to learn from."
         )
     on = options.gradient_checkpointing
     return Job(

@@ -46,7 +46,8 @@ def check(shipment: Shipment, out: Path) -> None:
     try:
         check_place(repository, force=shipment.force)
     except ConvertError as error:
-        raise FinetuneError(f"--ship: {error}") from error
+        # There the option is called as that of ``convert``.
+        raise FinetuneError(f"--ship: {str(error).replace('--out', '--ship')}") from error
 
 
 def ship(shipment: Shipment, checkpoint: Path, say: Say) -> None:

@@ -103,6 +103,15 @@ def test_a_tuned_model_is_not_overwritten(base: Path, data: Path, tuned: Path) -
     assert sorted(path.name for path in data.iterdir()) == ["train.jsonl", "validation.jsonl"]
 
 
+def test_a_place_that_can_not_be_shipped_to_is_said_first(base: Path, data: Path, tmp_path: Path) -> None:
+    """A folder with something else in it is refused before anything is trained, by the option that named it."""
+    done = run(command(base, data, tmp_path / "out", *SHORT, "--ship", str(data)))
+    assert done.status == 1
+    assert "Choose another --ship" in done.said
+    assert "--out" not in done.said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_force_keeps_the_old_model_until_the_new_one_is_whole(base: Path, data: Path, tuned: Path) -> None:
     """While a forced run trains, and after Ctrl+C ended it, the model that it would replace is there."""
     before = (tuned / "model.safetensors").read_bytes()
@@ -122,6 +131,7 @@ def test_force_keeps_the_old_model_until_the_new_one_is_whole(base: Path, data: 
     ("more", "said"),
     [
         (["--block-size", "4096"], "--block-size: 4096 is more than the 2048 tokens"),
+        (["--block-size", "8"], "--block-size: 8 is less than 16"),
         (["--deepspeed", "zero7"], "expected zero2 or zero3, or a file"),
         (["--gpus", "0,1"], "names GPUs"),
         (["--gpus", "none"], "neither a number of GPUs nor a list"),
