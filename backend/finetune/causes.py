@@ -45,7 +45,7 @@ def _less_host(job: Job) -> list[str]:
     found = []
     if job.deepspeed is not None:
         found.append(
-            "offloading takes 12 to 16 bytes of the host's memory for each parameter: fewer with --lora, or none "
+            "offloading takes 16 bytes of the host's memory for each parameter: hardly any with --lora, or none "
             "with a --deepspeed FILE that has no offload_optimizer"
         )
     if job.device == "cpu" and job.batch_size > 1:
