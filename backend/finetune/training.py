@@ -1,8 +1,10 @@
 """The training itself, in each worker: transformers' Trainer around the base and the packed blocks."""
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .evaluation import validation_loss
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what shm_open opens on Linux
 _KEPT = 2
 """Checkpoints: while one is written, the one before is still whole."""
 
@@ -69,10 +72,20 @@ def train(job: Job, folder: WorkFolder) -> None:
 
 
 def _join_deepspeed() -> None:
-    """Let DeepSpeed know of the process group that accelerate has made, before it loads a part of a model."""
+    """Let DeepSpeed know of the process group that accelerate has made, before it loads a part of a model.
+
+    Each of its processes makes 66 MiB of shared memory, which all of them open and none ever removes
+    (``shm_initialize`` in its ``csrc/cpu/comm/shm.cpp``): every training would cost the host that much until its next
+    start. Once all have opened it, its name can go; the memory then goes with the processes, however they end.
+    """
     import deepspeed
+    import torch
 
     deepspeed.init_distributed(dist_backend="gloo")
+    torch.distributed.barrier()
+    address, port, rank = (os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"))
+    name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"
+    (_SHARED_MEMORY / name).unlink(missing_ok=True)
 
 
 def _trainer_class() -> Any:

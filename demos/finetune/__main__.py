@@ -52,7 +52,10 @@ def main() -> int:
 
 
 def _run(folder: Path, options: argparse.Namespace, screen: Screen) -> int:
-    stages = Stages(folder / "log.txt", isolated(folder / "home"), screen.begin, screen.tell)
+    # torch makes a folder for temporary files when it is imported, and leaves it.
+    (folder / "tmp").mkdir()
+    environment = isolated(folder / "home", TMPDIR=str(folder / "tmp"))
+    stages = Stages(folder / "log.txt", environment, screen.begin, screen.tell)
     recipe = Recipe(seed=options.seed)
     report = demonstrate(folder, recipe, stages)
     screen.outcomes(report.outcomes)

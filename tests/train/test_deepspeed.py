@@ -1,6 +1,6 @@
 """Several processes on the CPU, by DeepSpeed's launcher and by torch alone, held to what one process does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,29 +8,17 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, write_data
-from harness.tiny_codegen import write_codegen
+from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run
 
 pytestmark = pytest.mark.timeout(900)
 COMMON = (*SHORT, "--save-steps", "3", "--max-steps", "14")
 """One process has batches of four, two have batches of two: the same blocks in a step."""
 TWO = ("--gpus", "2", "--batch-size", "2")
+SHARED_MEMORY = Path("/dev/shm")
 LOSS_BAR = 1e-4
 WEIGHT_BAR = 1e-3
 """Differences to one process, of losses around 18 and of weights around 1: sums in another order, and Adam of another
 make. A step moves a weight by up to 1e-3."""
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny CodeGen."""
-    return write_codegen(tmp_path_factory.mktemp("base") / "tiny", layers=1)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set."""
-    return write_data(tmp_path_factory.mktemp("data") / "set")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +42,14 @@ def check_same(out: Path, alone: Path) -> None:
     for one, other in zip(record(out)["validation"], record(alone)["validation"], strict=True):
         assert one["step"] == other["step"]
         assert one["loss"] == pytest.approx(other["loss"], abs=LOSS_BAR)
+
+
+@pytest.fixture(autouse=True)
+def shared_memory() -> Iterator[None]:
+    """No training leaves shared memory behind, whatever has ended it."""
+    before = set(SHARED_MEMORY.iterdir())
+    yield
+    assert [each for each in SHARED_MEMORY.iterdir() if each not in before and "deepspeed" in each.name] == []
 
 
 def newest(events: Sequence[Mapping[str, Any]]) -> int:

@@ -8,24 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, steps, write_data
+from harness.finetuning import SHORT, Training, all_gone, command, losses, record, run, steps
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.converter.source import open_checkpoint
 from pilotfish.backend.finetune.tokens import Blocks, pack_file
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny CodeGen of 51200 rows."""
-    return write_codegen(tmp_path_factory.mktemp("base") / "tiny", layers=1)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set."""
-    return write_data(tmp_path_factory.mktemp("data") / "set")
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,6 @@ OPTIONS = (*SHORT, "--save-steps", "3")
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny CodeGen."""
-    return write_codegen(tmp_path_factory.mktemp("base") / "tiny", layers=1)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set."""
-    return write_data(tmp_path_factory.mktemp("data") / "set")
-
-
-@pytest.fixture(scope="module")
 def whole(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same training, not killed."""
     out = tmp_path_factory.mktemp("whole") / "out"
