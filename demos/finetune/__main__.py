@@ -62,6 +62,10 @@ def _run(folder: Path, options: argparse.Namespace, screen: Screen) -> int:
     screen.summary(report.outcomes, report.score, stages.seconds, report.order)
     if options.json is not None:
         options.json.write_text(report.text(recipe, stages.seconds), "utf-8")
+    if options.svg is not None:
+        from finetune.picture import svg
+
+        options.svg.write_text(svg(report.outcomes), "utf-8")
     for failure in report.score.failures:
         screen.say(f"demo-finetune: below the bar: {failure}")
     return 1 if report.score.failures else 0
@@ -88,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, help="of the model, the private tree and the order of training"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what came out to FILE too")
+    parser.add_argument(
+        "--svg", type=Path, metavar="FILE", help="draw some call sites into FILE, as a picture"
+    )
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="work in DIR, which must be new, and leave it there"
     )

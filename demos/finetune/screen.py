@@ -71,11 +71,7 @@ class Screen:
         width = self._console.width // across - 1
         for number, outcome in enumerate(outcomes, 1):
             self._console.print()
-            panels = (
-                _panel(outcome, outcome.before, f"{number}. before · {outcome.site.path}", width),
-                _panel(outcome, outcome.after, f"{number}. after · {outcome.site.path}", width),
-            )
-            self._console.print(Columns(panels, padding=(0, 1)))
+            self._console.print(Columns(panels(number, outcome, width), padding=(0, 1)))
 
     def summary(
         self, outcomes: Sequence[Outcome], score: Score, seconds: Mapping[str, float], order: int
@@ -108,6 +104,15 @@ class Screen:
         times.add_section()
         times.add_row("all", f"{sum(seconds.values()):.1f}")
         self._console.print(times)
+
+
+def panels(number: int, outcome: Outcome, width: int) -> "tuple[Panel, Panel]":
+    """A call site before and after, each as many columns wide."""
+    path = outcome.site.path
+    return (
+        _panel(outcome, outcome.before, f"{number}. before · {path}", width),
+        _panel(outcome, outcome.after, f"{number}. after · {path}", width),
+    )
 
 
 def _panel(outcome: Outcome, ghost: str, title: str, width: int) -> "Panel":

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import psutil
 import pytest
@@ -47,9 +48,9 @@ def temporary(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.timeout(TOO_LONG + 60)
 def test_ghost_text_learns_a_private_library(tmp_path: Path, temporary: Path) -> None:
     """At ten held-out places the right name at eight or more, of eight kinds; before, and by a copier, not."""
-    told = tmp_path / "told.json"
+    told, drawn = tmp_path / "told.json", tmp_path / "drawn.svg"
     done = subprocess.run(
-        command("--json", str(told)),
+        command("--json", str(told), "--svg", str(drawn)),
         cwd=ROOT,
         env=environment(temporary),
         stdin=subprocess.DEVNULL,
@@ -77,6 +78,8 @@ def test_ghost_text_learns_a_private_library(tmp_path: Path, temporary: Path) ->
     for site in sites:
         assert done.stdout.count(site["path"]) == 2
     assert "before" in done.stdout
+    picture = ElementTree.fromstring(drawn.read_text())
+    assert sites[0]["path"] in "".join(picture.itertext()).replace("\N{NO-BREAK SPACE}", " ")
     assert all(stage in done.stdout for stage in report["seconds"])
 
 
