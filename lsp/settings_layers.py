@@ -11,7 +11,7 @@ from pilotfish.lsp.settings import Settings
 T = TypeVar("T")
 
 ENV_PREFIX = "PILOTFISH_"
-ENV_OTHERS = frozenset({"PILOTFISH_CONFIG", "PILOTFISH_STATE_DIR"})
+ENV_OTHERS = frozenset({"PILOTFISH_CACHE_DIR", "PILOTFISH_CONFIG", "PILOTFISH_STATE_DIR"})
 """Variables of ours that are no settings."""
 
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from pilotfish.lsp.settings_layers import Origin, load
 from pilotfish.lsp.settings_sources import (
     collect,
@@ -114,8 +116,13 @@ def test_only_initialization_options_can_vouch_for_the_workspace() -> None:
 
 
 def test_the_users_file_can_be_chosen(tmp_path: Path) -> None:
-    """PILOTFISH_CONFIG names it; the variable is no setting."""
+    """PILOTFISH_CONFIG names it."""
     environ = {"PILOTFISH_CONFIG": str(tmp_path / "x.toml")}
     assert user_config_path(environ) == tmp_path / "x.toml"
     assert user_config_path({}).name == "config.toml"
-    assert load([environment_layer(environ)])[1] == []
+
+
+@pytest.mark.parametrize("variable", ["PILOTFISH_CACHE_DIR", "PILOTFISH_CONFIG", "PILOTFISH_STATE_DIR"])
+def test_variables_that_say_where_files_lie_are_no_settings(variable: str, tmp_path: Path) -> None:
+    """They are not taken for settings that do not exist."""
+    assert load([environment_layer({variable: str(tmp_path)})])[1] == []
