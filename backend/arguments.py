@@ -21,7 +21,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pilotfish-backend", description="Serves a code model to editors over OpenAI's completions API."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version()}")
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {version()}", help="print the version and exit"
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     _add_serve(commands)
     _add_keys(commands)
@@ -66,15 +68,25 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=PORT,
         help="port to listen on, 0: any free one (default: %(default)s)",
     )
-    add("--parallel", type=positive, metavar="N", help="requests that are served at once")
-    add("--context", type=positive, metavar="N", help="tokens that a prompt and its completion share")
-    add("--threads", type=positive, metavar="N", help="CPU threads")
+    add(
+        "--parallel",
+        type=positive,
+        metavar="N",
+        help="requests that are served at once (default: 2; with Triton, as many as it takes)",
+    )
+    add(
+        "--context",
+        type=positive,
+        metavar="N",
+        help="tokens that a prompt and its completion share (default: 4096 for a GGUF file, else the model's own)",
+    )
+    add("--threads", type=positive, metavar="N", help="CPU threads (default: as many as help)")
     add(
         "--idle-timeout",
         type=amount,
         default=0.0,
         metavar="S",
-        help="stop after S seconds without a request",
+        help="stop after S seconds without a request (default: 0, never)",
     )
     add(
         "--state-file",
@@ -101,7 +113,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add(
         "--queue",
         type=positive,
-        default=32,
+        default=DEFAULTS.queue,
         metavar="N",
         help="requests that may wait (default: %(default)s)",
     )
@@ -110,7 +122,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=amount,
         default=DEFAULTS.request_seconds,
         metavar="S",
-        help="for one request (default: %(default)g)",
+        help="seconds for one request (default: %(default)g)",
     )
     add(
         "--max-body",
@@ -122,14 +134,14 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add(
         "--key-rate",
         type=amount,
-        default=0.0,
+        default=DEFAULTS.key_rate,
         metavar="N",
-        help="requests a minute of one key (default: 0, any)",
+        help="requests a minute of one key (default: %(default)g, any)",
     )
     add(
         "--key-concurrency",
         type=count,
-        default=16,
+        default=DEFAULTS.key_concurrency,
         metavar="N",
         help="requests at once of one key (default: %(default)s; 0: any)",
     )
@@ -173,16 +185,33 @@ then do not count. Exit status: 0 stopped, 1 the engine did not start, 2 can't s
 
 
 def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    keys = commands.add_parser("keys", help="make, list and revoke API keys")
+    keys = commands.add_parser(
+        "keys",
+        help="make, list and revoke API keys",
+        description="Make, list and revoke API keys. A running server heeds changes at once.",
+    )
     actions = keys.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
-    add = actions.add_parser("add", help="make a key and print it, once")
-    listing = actions.add_parser("list", help="list the keys' names")
-    revoke = actions.add_parser("revoke", help="forget a key")
+    add = actions.add_parser(
+        "add",
+        help="make a key and print it, once",
+        description="Make a key and print it, once: only its hash is kept.",
+    )
+    listing = actions.add_parser("list", help="list the keys' names", description="List the keys' names.")
+    revoke = actions.add_parser(
+        "revoke", help="forget a key", description="Forget a key: requests with it are refused."
+    )
     for action in (add, revoke):
         action.add_argument("name", metavar="NAME", help="whose key it is")
     for action in (add, listing, revoke):
         action.add_argument(
-            "--api-key-file", type=Path, metavar="F", help="default: keys.json in the user's folder"
+            "--api-key-file",
+            type=Path,
+            metavar="F",
+            help="named keys' hashes (default: keys.json beside the user's config.toml)",
         )
-    add.add_argument("--rate", type=amount, metavar="N", help="requests a minute (0: any)")
-    add.add_argument("--concurrency", type=count, metavar="N", help="requests at once (0: any)")
+    add.add_argument(
+        "--rate", type=amount, metavar="N", help="requests a minute (default: the server's; 0: any)"
+    )
+    add.add_argument(
+        "--concurrency", type=count, metavar="N", help="requests at once (default: the server's; 0: any)"
+    )

@@ -43,20 +43,33 @@ def _parser() -> "argparse.ArgumentParser":
         "--tcp", type=int, metavar="PORT", help="serve one client on 127.0.0.1:PORT (0: any free port)"
     )
     parser.add_argument(
-        "--log-file", type=Path, metavar="FILE", help="where to log; nothing that you type is logged"
+        "--log-file", type=Path, metavar="FILE", help="log to FILE; nothing that you type is logged"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    complete = commands.add_parser("complete", help="ask once at FILE:LINE:COL; show prompt, timing and text")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+
+    def command(name: str, does: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
+
+    complete = command("complete", "ask once at FILE:LINE:COL; show prompt, timing and text")
     complete.add_argument("place", metavar="FILE:LINE:COL", help="line and column count from 1")
     complete.add_argument("--json", action="store_true", help="print one JSON object")
-    demo = commands.add_parser("demo", help="watch a real model complete real code in this terminal")
-    demo.add_argument("file", type=Path, nargs="?", metavar="FILE", help="type into a copy of this file")
-    doctor = commands.add_parser("doctor", help="check the installation and say what to do")
+    demo = command("demo", "watch a real model complete real code in this terminal")
+    demo.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="type into a copy of this file (default: one of Python's own library)",
+    )
+    doctor = command("doctor", "check the installation and say what to do")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    setup = commands.add_parser("setup", help="print the lines that make an editor use Pilotfish")
-    setup.add_argument("editor", nargs="?", metavar="EDITOR", help="without it: which there are")
+    setup = command("setup", "print the lines that make an editor use Pilotfish")
+    setup.add_argument("editor", nargs="?", metavar="EDITOR", help="for which; without it, list them")
     setup.add_argument(
-        "file", nargs="?", metavar="FILE", help="which of the editor's files the lines are for"
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="which of the editor's files the lines are for, where it has several",
     )
     return parser
 

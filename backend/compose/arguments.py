@@ -16,23 +16,31 @@ _WAIT_SECONDS = 1800
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command and its actions. Whoever runs it sets ``environment``, the process's own."""
-    compose = commands.add_parser("compose", help="run a team backend in containers")
+    compose = commands.add_parser(
+        "compose",
+        help="run a team backend in containers",
+        description="Run a team backend in containers: Triton, the proxy, and what watches them.",
+    )
     actions = compose.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
     _add_init(actions)
-    up = actions.add_parser("up", help="start it, and wait until it serves")
+    up = _action(actions, "up", "start the containers, and wait until they serve")
     up.add_argument("--build", action="store_true", help="build the images anew")
     up.add_argument(
-        "--wait", type=positive, default=_WAIT_SECONDS, metavar="S", help="for so long (default: %(default)s)"
+        "--wait",
+        type=positive,
+        default=_WAIT_SECONDS,
+        metavar="S",
+        help="give up after S seconds (default: %(default)s)",
     )
-    actions.add_parser("down", help="stop it; model, keys and metrics stay")
-    actions.add_parser("status", help="show containers and health; exit status 0 if it serves")
-    logs = actions.add_parser("logs", help="show what it says")
+    _action(actions, "down", "stop the containers; model, keys and metrics stay")
+    _action(actions, "status", "show containers and health; exit status 0 if it serves")
+    logs = _action(actions, "logs", "show what the containers say")
     logs.add_argument("services", nargs="*", metavar="SERVICE", help="proxy, triton, … (default: all)")
     logs.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl+C")
-    logs.add_argument("--tail", type=count, metavar="N", help="the last N lines of each")
-    bundle = actions.add_parser("bundle", help="put images, model and settings into one file")
+    logs.add_argument("--tail", type=count, metavar="N", help="the last N lines of each (default: all)")
+    bundle = _action(actions, "bundle", "put images, model and settings into one file")
     bundle.add_argument("out", type=Path, metavar="OUT.tar", help="the file to write")
-    load = actions.add_parser("load", help="set up what 'bundle' wrote, without internet")
+    load = _action(actions, "load", "set up what 'bundle' wrote, without internet")
     load.add_argument("file", type=Path, metavar="BUNDLE.tar", help="the file to read")
     _add_keys(load)
     for action in actions.choices.values():
@@ -42,6 +50,13 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
             metavar="DIR",
             help=f"folder of the team backend (default: this one if it is one, or {DEFAULT_FOLDER} in it)",
         )
+
+
+def _action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, does: str
+) -> argparse.ArgumentParser:
+    """A parser whose own help says of the action what the list of actions does."""
+    return actions.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
 
 
 def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,7 +73,7 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "or GPT-J checkpoint, or with what 'convert' wrote",
     )
     add("--backend", choices=PROFILES, help="what serves (default: python with a GPU, cpu without)")
-    add("--gpus", type=positive, metavar="N", help="use the first N GPUs")
+    add("--gpus", type=positive, metavar="N", help="use the first N GPUs (default: one)")
     add("--gpu-ids", type=explained(gpu_numbers), metavar="0,1", help="use these GPUs")
     add(
         "--quantization",
@@ -87,7 +102,7 @@ def _add_init(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="of Grafana on 127.0.0.1 (default: 3000)",
     )
     add("--env", type=Path, metavar="F", help="begin with another .env, such as FauxPilot's")
-    add("--quick", action="store_true", help="verify sizes and hashes, but not what the model computes")
+    add("--quick", action="store_true", help="verify sizes and hashes, not what the model computes")
     add("--anew", action="store_true", help="convert the model even if that was done before")
     add("--yes", action="store_true", help="ask nothing")
 

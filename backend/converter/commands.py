@@ -83,7 +83,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     convert = commands.add_parser(
         "convert",
         help="make a model repository for Triton out of a CodeGen or GPT-J checkpoint",
-        description="Make a model repository for Triton out of a CodeGen or GPT-J checkpoint in Hugging Face's layout "
+        description="Make a model repository for Triton out of a CodeGen or GPT-J checkpoint in Hugging Face's layout\n"
         "(safetensors or pytorch_model.bin). No torch is needed, and nothing in the checkpoint is run.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_CONVERT_NOTES,
@@ -122,7 +122,12 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the repository's folder as the server will see it (default: %(default)s, FauxPilot's)",
     )
     other = convert.add_argument_group("ctranslate2")
-    other.add_argument("--quantization", choices=QUANTIZATIONS, metavar="TYPE", help=", ".join(QUANTIZATIONS))
+    other.add_argument(
+        "--quantization",
+        choices=QUANTIZATIONS,
+        metavar="TYPE",
+        help=f"{', '.join(QUANTIZATIONS)} (default: the checkpoint's own)",
+    )
     other.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),

@@ -20,12 +20,24 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
     Whoever calls them sets ``arguments.cache_dir`` to a ``Path`` or None (the user's own cache).
     """
-    puller = commands.add_parser("pull", help="bring a model to this machine")
+    puller = commands.add_parser(
+        "pull",
+        help="bring a model to this machine",
+        description="Download a model, check its hash, and keep it where the local backend finds it.",
+    )
     puller.add_argument(
-        "model", nargs="?", default=DEFAULT_MODEL, metavar="MODEL", help=f"default: {DEFAULT_MODEL}"
+        "model",
+        nargs="?",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help="one of those that 'models' lists (default: %(default)s)",
     )
     puller.add_argument("--yes", action="store_true", help="accept the model's licence without being asked")
-    lister = commands.add_parser("models", help="list the models that can be pulled")
+    lister = commands.add_parser(
+        "models",
+        help="list the models that can be pulled",
+        description="List the models that can be pulled, with sizes and licences, and which are here.",
+    )
     lister.add_argument("--json", action="store_true", help="print one JSON object")
 
 
