@@ -143,7 +143,7 @@ def _handler(
                 self._answer_keyed(200, {"data": [{"id": options.model, "context_length": 2048}]})
                 return
             assert "Authorization" not in self.headers  # no key for whoever it may be that answers there
-            loading = time.monotonic() < ready_at
+            loading = behaviour.load_failure or time.monotonic() < ready_at
             state = "loading" if loading else "failing" if behaviour.failing else "ready"
             body = {
                 "state": state,
