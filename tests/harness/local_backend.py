@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +19,8 @@ from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.processes import is_running
 
 PROGRAM = Path(__file__).with_name("backend_program.py")
+TINY = {"name": "tiny", "size": 98_000_000, "licence": "Apache-2.0"}
+"""A model that the stand-in lists."""
 
 
 @dataclass
@@ -86,6 +90,40 @@ def local_backends(folder: Path) -> Iterator[LocalBackends]:
         for pid in backends.running:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def kill(pid: int) -> None:
+    """End a process the hard way and wait until it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def window_process(backends: LocalBackends, action: str = "ensure") -> subprocess.Popen[str]:
+    """Another editor window: a process of its own with a launcher; prints the backend's pid or the error."""
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from pilotfish.lsp.launcher import Launcher, Recipe
+from pilotfish.lsp.launcher_errors import LauncherError
+async def main():
+    try:
+        found = await Launcher(Recipe(model="tiny", state=Path({str(backends.state)!r}),
+            logs=Path({str(backends.folder / "logs")!r}), command={backends.command!r})).{action}()
+        print(found if isinstance(found, bool) else found.pid, flush=True)
+    except LauncherError as error:
+        print(type(error).__name__, flush=True)
+asyncio.run(main())
+"""
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def kill_window(process: subprocess.Popen[str]) -> None:
+    """Kill -9 for an editor's language server."""
+    process.kill()
+    process.communicate(timeout=10)
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from harness.environment import isolated
-from harness.local_backend import LocalBackends, local_backends
+from harness.local_backend import TINY, LocalBackends
 from harness.processes import MockBackend, free_port
 from harness.programs import language_server
 from pilotfish.lsp import setup
@@ -240,14 +240,12 @@ def test_a_url_that_is_none(doctor: Doctor) -> None:
 
 # -- the local backend -------------------------------------------------------------------------------------------------
 
-TINY = {"name": "tiny", "size": 98_000_000, "licence": "Apache-2.0"}
-
 
 @pytest.fixture
-def backends(tmp_path: Path) -> Iterator[LocalBackends]:
-    with local_backends(tmp_path) as running:
-        running.behave(models=[TINY])
-        yield running
+def backends(backends: LocalBackends) -> LocalBackends:
+    """Which list the model."""
+    backends.behave(models=[TINY])
+    return backends
 
 
 async def examined(backends: LocalBackends, workspace: Path, **variables: str) -> Report:

@@ -1,67 +1,27 @@
-"""The managed local backend: real processes, killed at every stage."""
+"""The managed local backend: real processes, started, shared and stopped, and nothing of the workspace in them."""
 
 import asyncio
-import json
 import os
-import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.local_backend import PROGRAM, LocalBackends, local_backends, until
+from harness.local_backend import PROGRAM, LocalBackends, kill, until, window_process
 from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.launcher_errors import (
-    CrashLoop,
-    LauncherError,
     ModelMissing,
     PullFailed,
-    StartFailed,
     StoppedByUser,
     UnknownModel,
 )
-from pilotfish.lsp.processes import Detached, is_running
+from pilotfish.lsp.processes import is_running
 from pilotfish.lsp.pull import percent_in, pull_model
 
 KEY_LENGTH = 43
-
-
-@pytest.fixture
-def backends(tmp_path: Path) -> Iterator[LocalBackends]:
-    with local_backends(tmp_path) as running:
-        yield running
-
-
-def kill(pid: int) -> None:
-    """End a process the hard way and wait until it is gone."""
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while is_running(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def window(backends: LocalBackends, action: str = "ensure") -> subprocess.Popen[str]:
-    """Another editor window: a process of its own with a launcher; prints the backend's pid or the error."""
-    code = f"""
-import asyncio, sys
-from pathlib import Path
-from pilotfish.lsp.launcher import Launcher, Recipe
-from pilotfish.lsp.launcher_errors import LauncherError
-async def main():
-    try:
-        found = await Launcher(Recipe(model="tiny", state=Path({str(backends.state)!r}),
-            logs=Path({str(backends.folder / "logs")!r}), command={backends.command!r})).{action}()
-        print(found if isinstance(found, bool) else found.pid, flush=True)
-    except LauncherError as error:
-        print(type(error).__name__, flush=True)
-asyncio.run(main())
-"""
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
 # -- a start that goes well --------------------------------------------------------------------------------------------
@@ -124,7 +84,7 @@ async def test_another_model_is_another_backend(backends: LocalBackends) -> None
 async def test_windows_that_start_at_once_start_one(backends: LocalBackends) -> None:
     """Four processes at the same time: one backend, the same for all."""
     backends.behave(before_listening=0.3, loading=0.3)
-    windows = [window(backends) for _ in range(4)]
+    windows = [window_process(backends) for _ in range(4)]
     pids = {process.communicate(timeout=30)[0].strip() for process in windows}
     assert len(backends.starts) == 1
     assert pids == {str(backends.starts[0]["pid"])}
@@ -138,7 +98,7 @@ async def test_two_starts_in_one_process_start_one(backends: LocalBackends) -> N
 
 async def test_the_backend_outlives_the_window(backends: LocalBackends) -> None:
     """The window that started it ends; the next finds it."""
-    with window(backends) as process:
+    with window_process(backends) as process:
         pid = int(process.communicate(timeout=20)[0])
     assert (await backends.launcher().ensure()).pid == pid
 
@@ -235,303 +195,6 @@ async def test_status_tells_what_there_is(backends: LocalBackends) -> None:
     kill(found.pid)
     assert await state() == "crashed"
     assert backends.trace("json").exists()
-
-
-# -- crashes -----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_crash_is_restarted_three_times_and_then_no_more(backends: LocalBackends) -> None:
-    """After pauses; the fourth crash within ten minutes is told with the log's path; start begins anew."""
-    launcher = backends.launcher(back_off=(0.4, 0.1))
-    pauses = []
-    for _ in range(4):
-        begin = time.monotonic()
-        found = await launcher.ensure()
-        pauses.append(time.monotonic() - begin)
-        kill(found.pid)
-    for _ in range(2):
-        with pytest.raises(CrashLoop, match=r"4 times.*\.log") as caught:
-            await launcher.ensure()
-    assert caught.value.log == backends.launcher().log_path
-    assert len(backends.starts) == 4
-    assert pauses[1] >= 0.4
-    assert (await backends.launcher().start()).pid == backends.running[0]
-
-
-async def test_old_crashes_do_not_count(backends: LocalBackends) -> None:
-    """Nor do those from a clock that was ahead."""
-    (await backends.launcher().ensure())
-    now = time.time()
-    kill(backends.running[0])
-    crashes = Path(str(backends.trace("json")).replace(".json", ".crashes"))
-    crashes.write_text(json.dumps({"crashes": [now - 700, now - 800, now + 9999, now - 900, "x"]}))
-    crashes.chmod(0o600)
-    assert await backends.launcher().ensure()
-
-
-async def test_a_clean_end_is_no_crash(backends: LocalBackends) -> None:
-    """A backend that stopped by itself, idle, is started again without a pause and as often as needed."""
-    for _ in range(5):
-        found = await backends.launcher().ensure()
-        os.kill(found.pid, signal.SIGTERM)
-        await until(lambda: not backends.running)
-    assert not backends.trace("crashes").exists()
-
-
-async def test_a_start_that_fails_shows_the_logs_end(backends: LocalBackends) -> None:
-    """And counts as a crash, so that nobody tries for ever."""
-    backends.behave(exit_at_start=3)
-    for _ in range(4):
-        with pytest.raises(StartFailed, match=r"(?s)status 3.*\.log.*this is why it ended$"):
-            await backends.launcher(back_off=(0.0,)).ensure()
-    with pytest.raises(CrashLoop):
-        await backends.launcher().ensure()
-    assert len(backends.starts) == 4
-    assert not backends.trace("starting").exists()
-
-
-async def test_a_start_that_never_listens_is_given_up(backends: LocalBackends) -> None:
-    """And its process ended."""
-    backends.behave(before_listening=60)
-    with pytest.raises(StartFailed, match=r"did not listen within 0\.5 s"):
-        await backends.launcher(start_timeout=0.5).ensure()
-    await until(lambda: not backends.running)
-
-
-async def test_a_model_that_does_not_load_fails_the_start(backends: LocalBackends) -> None:
-    """The program ends by itself; one crash is counted, by the window that started it."""
-    backends.behave(loading=0.3, load_failure=True)
-    with pytest.raises(StartFailed, match=r"ended (while it loaded the model|at its start)"):
-        await backends.launcher().ensure()
-    assert len(json.loads(backends.trace("crashes").read_text())["crashes"]) == 1
-
-
-async def test_a_backend_that_keeps_failing_is_ended(backends: LocalBackends) -> None:
-    """A start counts as failed when the engine gives no token for some seconds."""
-    backends.behave(failing=True)
-    with pytest.raises(StartFailed, match="is not ready: it is failing"):
-        await backends.launcher(patience=0.3).ensure()
-    assert backends.running == []
-
-
-# -- kill -9 at each stage ---------------------------------------------------------------------------------------------
-
-
-async def test_killed_before_the_child_has_its_key(backends: LocalBackends) -> None:
-    """The child reads the end of its input instead, and ends; nothing is in the way of the next start."""
-    backends.state.mkdir()
-    argv = [*backends.command, "serve", "--api-key-stdin", "--state-file", str(backends.state / "x.json")]
-    child = Detached(argv, cwd=backends.folder, env={}, log=backends.folder / "log")
-    child.close_input()
-    await until(lambda: child.exit_status is not None, seconds=10)
-    assert child.exit_status == 2
-    assert (await backends.launcher().ensure()).pid != child.pid
-
-
-async def test_killed_while_the_child_starts(backends: LocalBackends) -> None:
-    """The launcher dies before its child listens: the next window waits for that child and starts none."""
-    backends.behave(before_listening=1)
-    starter = window(backends)
-    await until(lambda: bool(backends.starts), seconds=20)
-    kill_window(starter)
-    assert backends.trace("starting").exists()
-    lines: list[str] = []
-    found = await backends.launcher().ensure(lines.append)
-    assert len(backends.starts) == 1
-    assert found.pid == backends.starts[0]["pid"]
-    assert "waiting for the backend that another window started" in lines
-    assert not backends.trace("starting").exists()
-
-
-async def test_killed_with_its_child_while_it_starts(backends: LocalBackends) -> None:
-    """Both are gone: their note names nobody, their lock is free."""
-    backends.behave(before_listening=30)
-    starter = window(backends)
-    await until(lambda: bool(backends.starts), seconds=20)
-    kill_window(starter)
-    kill(backends.starts[0]["pid"])
-    backends.behave()
-    begin = time.monotonic()
-    assert (await backends.launcher().ensure()).pid == backends.starts[1]["pid"]
-    assert time.monotonic() - begin < 3
-
-
-async def test_killed_while_the_model_loads(backends: LocalBackends) -> None:
-    """The launcher dies: the backend loads on and is used."""
-    backends.behave(loading=2)
-    starter = window(backends)
-    await until(lambda: backends.trace("json").exists(), seconds=20)
-    kill_window(starter)
-    assert (await backends.launcher().ensure()).pid == backends.starts[0]["pid"]
-    assert len(backends.starts) == 1
-
-
-async def test_the_backend_is_killed_while_its_model_loads(backends: LocalBackends) -> None:
-    """That start failed; the next begins anew and counts it once."""
-    backends.behave(loading=20)
-    start = asyncio.create_task(backends.launcher().ensure())
-    await until(lambda: backends.trace("json").exists())
-    await asyncio.sleep(0.2)
-    kill(backends.starts[0]["pid"])
-    with pytest.raises(StartFailed, match="ended while it loaded"):
-        await start
-    backends.behave()
-    assert (await backends.launcher().ensure()).pid == backends.starts[1]["pid"]
-    assert len(json.loads(backends.trace("crashes").read_text())["crashes"]) == 1
-
-
-def kill_window(process: subprocess.Popen[str]) -> None:
-    """Kill -9 for an editor's language server."""
-    process.kill()
-    process.communicate(timeout=10)
-
-
-async def test_cancelling_a_start_lets_the_backend_come_up(backends: LocalBackends) -> None:
-    """An editor that closes meanwhile leaves a backend that the next window uses."""
-    backends.behave(before_listening=0.5)
-    start = asyncio.create_task(backends.launcher().ensure())
-    await until(lambda: bool(backends.starts))
-    start.cancel()
-    await asyncio.gather(start, return_exceptions=True)
-    assert (await backends.launcher().ensure()).pid == backends.starts[0]["pid"]
-    assert len(backends.starts) == 1
-
-
-# -- traces that lie ---------------------------------------------------------------------------------------------------
-
-
-async def leave_record(backends: LocalBackends, **changes: object) -> Path:
-    """Leave a record as a killed backend would, with some fields changed."""
-    found = await backends.launcher().ensure()
-    path = backends.trace("json")
-    fields = json.loads(path.read_text()) | changes
-    kill(found.pid)
-    path.write_text(json.dumps(fields))
-    return path
-
-
-@pytest.fixture
-def stranger() -> Iterator[int]:
-    """The pid of a program that has nothing to do with us."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield process.pid
-
-
-async def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(
-    backends: LocalBackends, stranger: int
-) -> None:
-    """The recorded pid belongs to another program: it is neither used nor ended, not even by stop."""
-    path = await leave_record(backends, pid=stranger)
-    found = await backends.launcher().ensure()
-    assert found.pid == backends.running[0] != stranger
-    record = path.read_text()
-    kill(found.pid)
-    path.write_text(record.replace(str(found.pid), str(stranger)))
-    assert not await backends.launcher().stop()
-    assert is_running(stranger)
-
-
-async def test_a_port_that_is_somebody_elses_by_now_is_not_used(backends: LocalBackends) -> None:
-    """What answers there has another instance id: our text and key do not go there again, nor is it ended."""
-    other = await backends.launcher(model="other").ensure()
-    await leave_port(backends, other.url)
-    found = await backends.launcher().ensure()
-    assert found.url != other.url
-    assert is_running(other.pid)
-
-
-async def leave_port(backends: LocalBackends, url: str) -> None:
-    """Leave a record for the model `tiny` that names another backend's pid and port."""
-    found = await backends.launcher().ensure()
-    (path,) = (path for path in backends.state.glob("tiny-*.json"))
-    (other,) = (path for path in backends.state.glob("other-*.json"))
-    kill(found.pid)
-    fields = json.loads(path.read_text()) | {
-        name: value for name, value in json.loads(other.read_text()).items() if name in {"pid", "port"}
-    }
-    assert str(fields["port"]) in url
-    path.write_text(json.dumps(fields))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "{", "[]", "null", "\x00" * 100, "[" * 10**5, '{"pid": "x"}'),
-        '{"pid": 1, "port": 1, "api_key": "k", "instance_id": "i"}',
-        '{"pid": -1, "port": 80, "api_key": "k", "instance_id": "i"}',
-        '{"pid": 99999999999999999999, "port": 80, "api_key": "k", "instance_id": "i"}',
-    ],
-    ids=range(10),
-)
-async def test_a_corrupt_record_is_replaced(backends: LocalBackends, text: str) -> None:
-    """Whatever stands in the file, the next start goes on."""
-    path = await leave_record(backends)
-    path.write_text(text)
-    found = await backends.launcher().ensure()
-    assert backends.running == [found.pid]
-    assert json.loads(path.read_text())["pid"] == found.pid
-
-
-async def test_a_record_that_others_could_have_written_is_not_believed(backends: LocalBackends) -> None:
-    """A file that is open to others might lead our text to them."""
-    first = await backends.launcher().ensure()
-    backends.trace("json").chmod(0o644)
-    second = await backends.launcher().ensure()
-    assert second.pid != first.pid
-
-
-async def test_a_backend_that_hangs_is_replaced(backends: LocalBackends) -> None:
-    """It proves by its command line that it is ours, gets some time to answer, and is ended."""
-    found = await backends.launcher().ensure()
-    os.kill(found.pid, signal.SIGSTOP)
-    assert (await backends.launcher().status()).state == "hanging"
-    again = await backends.launcher(stop_timeout=0.3, patience=0.3).ensure()
-    assert backends.running == [again.pid]
-    assert again.pid != found.pid
-
-
-async def test_a_backend_that_is_stopped_for_a_moment_is_kept(backends: LocalBackends) -> None:
-    """A machine under load is no reason to start another."""
-    found = await backends.launcher().ensure()
-    os.kill(found.pid, signal.SIGSTOP)
-    task = asyncio.create_task(backends.launcher().ensure())
-    await asyncio.sleep(0.5)
-    os.kill(found.pid, signal.SIGCONT)
-    assert (await task).pid == found.pid
-    assert len(backends.starts) == 1
-
-
-async def test_an_older_version_is_replaced_and_a_newer_one_is_not(backends: LocalBackends) -> None:
-    """So that windows of two versions do not take turns."""
-    backends.behave(version="0.0.9")
-    older = await backends.launcher().ensure()
-    backends.behave(version="999.1")
-    newer = await backends.launcher().ensure()
-    assert newer.pid != older.pid
-    assert backends.running == [newer.pid]
-    assert (await backends.launcher().ensure()).pid == newer.pid
-
-
-async def test_a_folder_that_can_not_be_written_is_named(backends: LocalBackends) -> None:
-    """The message says where."""
-    blocked = backends.folder / "file"
-    blocked.write_text("")
-    with pytest.raises(LauncherError, match=f"can't be managed.*{blocked}"):
-        await backends.launcher(state=blocked / "state").ensure()
-    with pytest.raises(LauncherError, match=f"can't be managed.*{blocked}"):
-        await backends.launcher(logs=blocked / "logs").ensure()
-    for action in ("stop", "start", "restart"):
-        with pytest.raises(LauncherError):
-            await getattr(backends.launcher(state=blocked / "state"), action)()
-    assert backends.starts == []
-
-
-async def test_a_lock_file_that_is_left_behind_does_not_block(backends: LocalBackends) -> None:
-    """Only a living holder counts."""
-    await backends.launcher().ensure()
-    kill(backends.running[0])
-    assert backends.trace("lock").exists()
-    assert await backends.launcher().ensure()
 
 
 # -- models ------------------------------------------------------------------------------------------------------------
