@@ -60,7 +60,7 @@ def pack(documents: Iterable[Document], *, block_size: int, end: int, line_ends:
             if at < len(text):
                 ids = _beginning(text, at, header, block_size // _MOST_REPEATED, line_ends)
                 learnt = [False] * len(ids)
-    if any(learnt):
+    if ids:
         yield Block(ids, learnt)
 
 

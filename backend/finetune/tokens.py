@@ -171,8 +171,8 @@ def _documents(texts: Sequence[str], words: "Tokenizer") -> Iterator[Document]:
     whole = words.encode_batch_fast(texts, add_special_tokens=False)
     begun = words.encode_batch_fast(headers, add_special_tokens=False)
     for encoding, header in zip(whole, begun, strict=True):
-        same = encoding.ids[: len(header.ids)] == header.ids
-        yield Document(encoding.ids, len(header.ids) if same else 0)
+        # Before empty lines the last token may have the end of such a line too, which is then repeated with it.
+        yield Document(encoding.ids, len(header.ids))
 
 
 def header_of(text: str) -> str:

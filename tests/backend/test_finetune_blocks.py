@@ -55,6 +55,32 @@ def test_a_block_inside_a_file_begins_with_its_header_and_a_whole_line() -> None
     assert list(blocks[1].learnt) == [False] * 6 + [True] * 4
 
 
+@pytest.mark.parametrize(
+    ("document", "header", "again"),
+    [
+        # The block ends in the midst of the header, after 2 of its 4 tokens, or right behind it.
+        ([*[30] * 13, END, 5, 6, 7, NEWLINE, 10], 4, [5, 6]),
+        ([*[30] * 11, END, 5, 6, 7, NEWLINE, 10], 4, [5, 6, 7, NEWLINE]),
+        # A header of more than a quarter of a block.
+        ([5, 6, 7, 8, NEWLINE, *[30] * 8, NEWLINE, 20, 21, 22, 23], 5, [20, 21]),
+        # The line so far is as much as there is room for, and one token more; with the header, and without one.
+        ([*[30] * 11, NEWLINE, 20, 21, 22, 23, 24], 0, [20, 21, 22, 23]),
+        ([*[30] * 10, NEWLINE, 20, 21, 22, 23, 24, 25], 0, []),
+        ([5, NEWLINE, *[30] * 11, NEWLINE, 20, 21, 22], 2, [5, NEWLINE, 20, 21]),
+        ([5, NEWLINE, *[30] * 10, NEWLINE, 20, 21, 22, 23], 2, [5, NEWLINE]),
+    ],
+)
+def test_what_a_block_repeats(document: list[int], header: int, again: list[int]) -> None:
+    """The header if it was read whole and has room, then the line so far if it has room; else nothing of it."""
+    before = document[: document.index(END)] if END in document else []
+    text = document[len(before) + 1 :] if before else document
+    files = [Document(before)] if before else []
+    first, second = packed([*files, Document(text, header)], 16)
+    assert len(first.ids) == 16
+    assert list(second.ids) == [*again, *document[16:], END]
+    assert list(second.learnt) == [False] * len(again) + [True] * (len(document) - 15)
+
+
 def test_a_file_that_begins_in_a_block_is_not_given_a_second_header() -> None:
     """Where a file begins, its own first line is its header; a block that ends with a file has nothing to repeat."""
     one = Document([9, NEWLINE, 5], 2)
@@ -98,6 +124,32 @@ def test_rows_become_blocks(tmp_path: Path) -> None:
     assert tokenizer.decode(learnt, skip_special_tokens=False) == f"{text}<|endoftext|>x = 1\n<|endoftext|>"
 
 
+def test_a_header_before_empty_lines_is_repeated_too(tmp_path: Path) -> None:
+    """There the tokenizer makes one token of the header's end and an empty line."""
+    words = tmp_path / "tokenizer.json"
+    words.write_text(codegen_tokenizer_json(), "utf-8")
+    text = "# Path: a.py\n\n\nimport x\n" + "value = compute(value)\n" * 40
+    rows = tmp_path / "train.jsonl"
+    rows.write_text(json.dumps({"text": text}) + "\n", "utf-8")
+    found = pack_file(rows, words, tmp_path / "out", block_size=64)
+    ids = np.fromfile(tmp_path / "out", np.uint32).reshape(found.blocks, 64) & 0x7FFFFFFF
+    from tokenizers import Tokenizer
+
+    second = Tokenizer.from_file(str(words)).decode(ids[1].tolist())
+    assert second.startswith("# Path: a.py\n\nvalue = ")
+
+
+def test_a_tokenizer_without_an_end_of_text_is_refused(tmp_path: Path) -> None:
+    """Files could not be told from each other; nothing is written."""
+    words = tmp_path / "tokenizer.json"
+    words.write_text(codegen_tokenizer_json().replace("<|endoftext|>", "<|end|>"), "utf-8")
+    rows = tmp_path / "train.jsonl"
+    rows.write_text('{"text": "x"}\n')
+    with pytest.raises(FinetuneError, match=r"has no <\|endoftext\|>"):
+        pack_file(rows, words, tmp_path / "out", block_size=64)
+    assert not (tmp_path / "out").exists()
+
+
 def test_data_is_looked_for_and_known_again(tmp_path: Path) -> None:
     """Validation rows may be absent; another content is another fingerprint; no rows at all are refused."""
     with pytest.raises(FinetuneError, match="dataset build"):
@@ -105,5 +157,7 @@ def test_data_is_looked_for_and_known_again(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "a"}\n')
     assert find_data(tmp_path) == (tmp_path / "train.jsonl", None)
     before = data_fingerprint(*find_data(tmp_path))
+    (tmp_path / "validation.jsonl").write_text("")  # as of a data set that was built without
+    assert find_data(tmp_path) == (tmp_path / "train.jsonl", None)
     (tmp_path / "validation.jsonl").write_text('{"text": "b"}\n')
     assert data_fingerprint(*find_data(tmp_path)) != before
