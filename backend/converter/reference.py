@@ -6,7 +6,7 @@ dimensions of each head. Where the weights come from is behind ``Weights``; ``re
 Hugging Face's and of FasterTransformer's files. A matrix is read when it is applied, so no more than one is in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,10 +54,6 @@ class Weights(Protocol):
         ...
 
 
-Logits = Callable[[Sequence[int]], "Array"]
-"""From the ids so far to the logits [V] of the next."""
-
-
 def logits(
     weights: Weights, ids: Sequence[int], eps: Sequence[float] = (), *, last: int | None = None
 ) -> "Array":
@@ -79,34 +75,6 @@ def logits(
         x = x + _attention(weights, f"{at}attn.", y, turns) + outer
     x = _normed(weights, "ln_f", x[:, -(last or len(ids)) :], tiny)
     return weights.apply("lm_head", x) + weights.vector("lm_head.bias")
-
-
-def next_logits(weights: Weights, eps: float | None = None) -> Logits:
-    """What ``greedy`` asks, out of weights."""
-    chosen = () if eps is None else (eps,)
-
-    def function(ids: Sequence[int]) -> "Array":
-        result: Array = logits(weights, ids, chosen, last=1)[0, -1]
-        return result
-
-    return function
-
-
-def greedy(function: Logits, ids: Sequence[int], count: int, end_id: int | None = None) -> list[int]:
-    """The ``count`` most probable ids after ``ids``, or fewer up to and with ``end_id``."""
-    chosen: list[int] = []
-    while len(chosen) < count and (not chosen or chosen[-1] != end_id):
-        chosen.append(int(function([*ids, *chosen]).argmax()))
-    return chosen
-
-
-def is_greedy(weights: Weights, ids: Sequence[int], chosen: Sequence[int]) -> bool:
-    """Whether ``chosen`` is what ``greedy`` gives after ``ids``: each is the best after all before it.
-
-    It reads the model once, where ``greedy`` reads it for every id.
-    """
-    best = logits(weights, [*ids, *chosen[:-1]], last=len(chosen))[0].argmax(-1)
-    return bool(best.tolist() == list(chosen))
 
 
 def _normed(weights: Weights, name: str, x: "Array", eps: "Array") -> "Array":

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from backend.engine_contract import GREEDY, EngineContract, close, collect, first_piece
+from harness.greedy import greedy
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.converter.architecture import read_architecture
 from pilotfish.backend.converter.convert import ConvertOptions, convert
-from pilotfish.backend.converter.reference import greedy, next_logits
 from pilotfish.backend.converter.reference_weights import checkpoint_weights
 from pilotfish.backend.converter.source import open_checkpoint
 from pilotfish.backend.proxy.engines.base import (
@@ -73,7 +73,7 @@ async def test_greedy_is_the_references(engine: CTranslate2Engine, checkpoint: P
     prompt = await engine.tokenize(text)
     with open_checkpoint(checkpoint) as opened:
         weights = checkpoint_weights(opened, read_architecture(opened.config, opened.tensors))
-        expected = greedy(next_logits(weights), prompt or [END], 12, END)
+        expected = greedy(weights, prompt or [END], 12, END)
     out = await collect(engine, Generation(prompt, 12, GREEDY))
     tokenizer = Tokenizer.load(checkpoint)
     assert out.text == Detokenizer(tokenizer).feed(expected)

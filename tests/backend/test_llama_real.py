@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from backend.engine_contract import GREEDY, Outcome, collect
 from pilotfish.backend.models.local import LocalModel
+from pilotfish.backend.proxy.engines import llama_wire
 from pilotfish.backend.proxy.engines.base import (
     EngineError,
     EngineUnavailable,
@@ -25,7 +26,7 @@ from pilotfish.backend.proxy.engines.base import (
 )
 from pilotfish.backend.proxy.engines.llama import LlamaEngine, LlamaSettings
 from pilotfish.backend.proxy.engines.llama_server import taken_signals
-from pilotfish.backend.proxy.engines.llama_wire import neutral_fields, sampling_fields
+from pilotfish.backend.proxy.engines.llama_wire import sampling_fields
 
 pytestmark = [pytest.mark.real_model, pytest.mark.asyncio(loop_scope="module")]
 
@@ -271,7 +272,7 @@ NEUTRAL = {
 async def test_llama_understands_what_is_neutral(engine: LlamaEngine) -> None:
     """Its own account of a request's settings has none of its defaults that would bend the text."""
     wire = engine._now().wire
-    body = {**neutral_fields(), **sampling_fields(Sampling()), "prompt": [81], "n_predict": 1, "id_slot": 0}
+    body = {**llama_wire.NEUTRAL, **sampling_fields(Sampling()), "prompt": [81], "n_predict": 1, "id_slot": 0}
     del body["response_fields"]
     settings = (await wire._client.post("/completion", json=body)).json()["generation_settings"]
     assert {name: settings[name] for name in NEUTRAL} == NEUTRAL

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.ft_files import write_ft_files
+from harness.greedy import greedy, is_greedy
 from harness.tiny_codegen import Family, TinyShape, tiny_tensors
 from pilotfish.backend.converter.problems import ConvertError
-from pilotfish.backend.converter.reference import FT_EPS, Sizes, greedy, is_greedy, logits, next_logits
+from pilotfish.backend.converter.reference import FT_EPS, Sizes, logits
 from pilotfish.backend.converter.reference_weights import FasterTransformerWeights, HuggingFaceWeights
 
 Array = NDArray[Any]
@@ -89,12 +90,12 @@ def test_a_missing_or_short_file_is_named(change: Any, tmp_path: Path) -> None:
 
 def test_greedy_goes_on_with_the_best_id() -> None:
     """Each id is the best after all before it; the last position alone is asked for, and an end id ends."""
-    ids = greedy(next_logits(checkpoint()), IDS, 12)
+    ids = greedy(checkpoint(), IDS, 12)
     every = logits(checkpoint(), [*IDS, *ids])[0]
     assert ids == every[len(IDS) - 1 : -1].argmax(-1).tolist()
     assert len(set(ids)) > 6  # the tiny model does not repeat itself
     assert is_greedy(checkpoint(), IDS, ids)
     assert not is_greedy(checkpoint(), IDS, [*ids[:-1], (ids[-1] + 1) % SHAPE.rows])
     assert not is_greedy(checkpoint(), IDS, [(ids[0] + 1) % SHAPE.rows, *ids[1:]])
-    stopped = greedy(next_logits(checkpoint()), IDS, 12, end_id=ids[4])
+    stopped = greedy(checkpoint(), IDS, 12, end_id=ids[4])
     assert stopped == ids[: ids.index(ids[4]) + 1]

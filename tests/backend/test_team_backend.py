@@ -17,6 +17,7 @@ import pytest
 
 from harness.backend_process import BackendProcess, refusal
 from harness.environment import isolated
+from harness.greedy import greedy, is_greedy
 from harness.programs import backend, language_server
 from harness.proxy import Front
 from harness.tiny_codegen import write_codegen
@@ -24,7 +25,7 @@ from harness.triton import TritonProcess
 from harness.triton_proxy import triton_proxy
 from pilotfish.backend.converter.architecture import read_architecture
 from pilotfish.backend.converter.convert import ConvertOptions, convert
-from pilotfish.backend.converter.reference import Weights, greedy, is_greedy, next_logits
+from pilotfish.backend.converter.reference import Weights
 from pilotfish.backend.converter.reference_weights import checkpoint_weights
 from pilotfish.backend.converter.source import open_checkpoint
 from pilotfish.backend.converter.verify import fastertransformer_weights, verify
@@ -192,7 +193,7 @@ def test_fastertransformers_files_say_the_same(
     weights = fastertransformer_weights(out, manifest)
     for prompt in PROMPTS[:10:3]:
         ids = reference.ids(prompt)
-        assert reference.says(prompt, greedy(next_logits(weights), ids, TOKENS, END), TOKENS)
+        assert reference.says(prompt, greedy(weights, ids, TOKENS, END), TOKENS)
 
 
 def run(*argv: str | Path, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -229,7 +230,7 @@ def test_the_programs_themselves(checkpoint: Path, reference: Reference, tmp_pat
             done = run(*language_server(), "complete", place, "--json", home=home, **environment)
     assert done.returncode in {0, 3}, done.stderr  # 3: what a random model says, the filters may not show
     answer = json.loads(done.stdout)
-    following = greedy(next_logits(reference.weights), reference.ids(answer["prompt"]), 100, END)
+    following = greedy(reference.weights, reference.ids(answer["prompt"]), 100, END)
     assert answer["raw"]
     assert reference.text(following).startswith(answer["raw"])
 

@@ -9,8 +9,8 @@ import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
 from tritonclient.grpc import model_config_pb2
 
+from backend.decoder.word_lists import pack_words
 from pilotfish.backend.converter import python_backend_config, triton_config
-from pilotfish.backend.decoder.words import pack_words
 from pilotfish.backend.proxy.engines.base import EngineError, EngineRefusal, Generation, Sampling
 from pilotfish.backend.proxy.engines.triton_address import AddressError, parse_urls
 from pilotfish.backend.proxy.engines.triton_request import NEAR_ONE, build, check

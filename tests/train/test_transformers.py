@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, GPTJConfig, GPTJForCausalLM
 
+from harness.greedy import greedy
 from harness.tiny_codegen import write_codegen
 from pilotfish.backend.converter.architecture import Architecture, read_architecture
 from pilotfish.backend.converter.mapping import GptjWeights, hf_name, validate
-from pilotfish.backend.converter.reference import greedy, logits, next_logits
+from pilotfish.backend.converter.reference import logits
 from pilotfish.backend.converter.reference_weights import checkpoint_weights
 from pilotfish.backend.converter.source import Checkpoint, open_checkpoint
 
@@ -112,7 +113,7 @@ def test_the_reference_decoder_is_transformers_codegen(folder: Path, checkpoint:
         do_sample=False,
         eos_token_id=None,
     )
-    assert greedy(next_logits(weights), IDS, 24) == generated[0, len(IDS) :].tolist()
+    assert greedy(weights, IDS, 24) == generated[0, len(IDS) :].tolist()
 
 
 def test_the_reference_decoder_is_transformers_gptj(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import httpx
 from .base import EngineError, EngineRefusal, EngineTimeout, EngineUnavailable, Sampling
 
 _CONNECT_SECONDS = 5.0
-_NEUTRAL: Mapping[str, Any] = {
+NEUTRAL: Mapping[str, Any] = {
     # All that would bend the text if llama.cpp's defaults stood; the rest is off because `samplers` leaves it out.
     "samplers": ["temperature", "top_k", "top_p"],
     "min_p": 0.0,
@@ -143,7 +143,7 @@ class LlamaWire:
         probabilities: int = 0,
     ) -> Ended:
         """Generate a few tokens and wait for the end; 0 only reads the prompt."""
-        body = {**_NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
+        body = {**NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
         body |= {"n_probs": probabilities, "return_tokens": True}
         with _mapped():
             return _ended(await self._ask("/completion", body))
@@ -152,7 +152,7 @@ class LlamaWire:
         self, slot: int, prompt: Sequence[int], tokens: int, *, sampling: Mapping[str, Any]
     ) -> AsyncGenerator[Event]:
         """Generate and tell everything as it comes; closing the iterator ends the work."""
-        body = {**_NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
+        body = {**NEUTRAL, **sampling, "id_slot": slot, "prompt": list(prompt), "n_predict": tokens}
         # Each step of the prompt is told: only when something is sent, a closed connection is noticed.
         body |= {"stream": True, "return_progress": True}
         with _mapped():
@@ -173,11 +173,6 @@ class LlamaWire:
         if response.status_code != httpx.codes.OK:
             raise _error(response.status_code, response.content)
         return response.json()
-
-
-def neutral_fields() -> dict[str, Any]:
-    """What every request says so that nothing but its own sampling shapes the text."""
-    return dict(_NEUTRAL)
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:

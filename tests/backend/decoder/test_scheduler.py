@@ -54,7 +54,6 @@ class FakeJob:
         self.tokens: list[tuple[int, int]] = []
         self.ended = threading.Event()
         self.ends: list[Exception | None] = []
-        self.finished_after = -1
         self._hang_up_after = hang_up_after
         self._give_error = give_error
 

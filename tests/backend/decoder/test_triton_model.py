@@ -13,10 +13,10 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
+from backend.decoder.word_lists import pack_words
 from harness.tiny_ct2 import END, ROWS, Reference
 from harness.triton import TritonError, TritonProcess
 from pilotfish.backend.converter.python_backend_config import PythonBackendConfig
-from pilotfish.backend.decoder.words import pack_words
 
 from .triton_repository import MODEL, write_repository
 

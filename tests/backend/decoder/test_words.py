@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.backend.decoder.words import InvalidWords, pack_words, unpack_words
+from backend.decoder.word_lists import pack_words
+from pilotfish.backend.decoder.words import InvalidWords, unpack_words
 
 
 def test_words_stand_one_after_another_above_their_ends() -> None:
