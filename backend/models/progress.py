@@ -6,6 +6,9 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+_MOMENT = 1 << 20
+"""Bytes; less is not worth twenty lines of a log."""
+
 
 class Progress(Protocol):
     """Hears of one piece of work after another."""
@@ -32,7 +35,7 @@ class Silent:
 class Lines:
     """For what is no terminal: a line when a piece of work starts, and one at each twentieth of it.
 
-    Editors make a bar out of these.
+    Editors make a bar out of these. What is done in a moment has its last line only.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -50,9 +53,10 @@ class Lines:
     def advance(self, count: int) -> None:
         """Write a line if another twentieth is done."""
         self._done += count
-        if self._total and (parts := min(20, 20 * self._done // self._total)) > self._told:
+        steps = 20 if self._total >= _MOMENT else 1
+        if self._total and (parts := min(steps, steps * self._done // self._total)) > self._told:
             self._told = parts
-            self._write(f"  {5 * parts} %")
+            self._write(f"  {100 // steps * parts} %")
 
     def _write(self, line: str) -> None:
         self._out.write(f"{line}\n")
@@ -67,16 +71,28 @@ class Bars:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
+            Task,
             TaskID,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
         from rich.progress import Progress as RichProgress
+        from rich.text import Text
+
+        class Size(DownloadColumn):
+            """Nothing for work that is not counted, and no total where none is known."""
+
+            def render(self, task: Task) -> Text:
+                return super().render(task) if task.total or task.completed else Text()
+
+        class Speed(TransferSpeedColumn):
+            def render(self, task: Task) -> Text:
+                return super().render(task) if task.total or task.completed else Text()
 
         columns = (
-            *(TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), DownloadColumn()),
-            *(TransferSpeedColumn(), TimeRemainingColumn(compact=True)),
+            *(TextColumn("{task.description}", markup=False), BarColumn(bar_width=30), Size()),
+            *(Speed(), TimeRemainingColumn(compact=True)),
         )
         self._bars = RichProgress(*columns, console=Console(file=out))
         self._task: TaskID | None = None
@@ -88,11 +104,19 @@ class Bars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._end()
         self._bars.stop()
 
     def begin(self, what: str, total: int | None) -> None:
-        """Start another bar."""
+        """Start another bar; the one before is done."""
+        self._end()
         self._task = self._bars.add_task(what, total=total)
+
+    def _end(self) -> None:
+        """Have a bar whose end was not known stand still."""
+        if self._task is not None and (task := self._bars.tasks[self._task]).total is None:
+            self._bars.update(self._task, total=task.completed)
 
     def advance(self, count: int) -> None:
         """Move the newest bar."""

@@ -173,16 +173,26 @@ def test_progress_in_lines() -> None:
     """A log, and an editor, get a line for each twentieth, not for each block."""
     out = StringIO()
     lines = Lines(out)
-    lines.begin("Downloading", 1000)
+    lines.begin("Downloading", 2_000_000)
     for _ in range(100):
-        lines.advance(10)
+        lines.advance(20_000)
     lines.begin("Unpacking", None)
     lines.advance(5)
     assert out.getvalue().splitlines() == [
-        "Downloading (1.0 kB)",
+        "Downloading (2.0 MB)",
         *(f"  {percent} %" for percent in range(5, 101, 5)),
         "Unpacking",
     ]
+
+
+def test_what_is_done_in_a_moment_has_one_line() -> None:
+    """A small piece of work does not fill a log with its parts."""
+    out = StringIO()
+    lines = Lines(out)
+    lines.begin("Packing", 1000)
+    for _ in range(100):
+        lines.advance(10)
+    assert out.getvalue().splitlines() == ["Packing (1.0 kB)", "  100 %"]
 
 
 class Terminal(StringIO):
@@ -212,3 +222,17 @@ def test_progress_in_bars() -> None:
         bars.advance(5)
     assert "Downloading" in out.getvalue()
     assert "Unpacking [/odd].csv" in out.getvalue()
+
+
+def test_a_bar_of_work_that_is_not_counted_tells_no_bytes() -> None:
+    """Looking for files has no size: its bar is a name and a line, also when it is done."""
+    out = StringIO()
+    with Bars(out) as bars:
+        bars.begin("Looking", None)
+        bars.begin("Reading", 1000)
+        bars.advance(1000)
+        bars.begin("Comparing", None)
+    looking, reading, comparing = (line.split() for line in out.getvalue().splitlines()[-3:])
+    assert looking == ["Looking", "━" * 30]
+    assert "kB" in reading
+    assert comparing == ["Comparing", "━" * 30]
