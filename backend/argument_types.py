@@ -32,6 +32,21 @@ def amount(text: str) -> float:
     return number
 
 
+def up_to(most: float) -> Callable[[str], float]:
+    """A reader of numbers from 0 to ``most``."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            raise ArgumentTypeError(f"{text!r} is no number from 0 to {most:g}")
+        return number
+
+    return read
+
+
 def explained(read: Callable[[str], Value]) -> Callable[[str], Value]:
     """A reader for the command line of one whose ``ValueError`` says what it expected."""
 

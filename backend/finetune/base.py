@@ -75,9 +75,9 @@ def open_base(path: Path) -> Base:
                     Problem("head_dim", "a CodeGen2 of eight slices, which transformers does not know")
                 )
             if problems:
-                raise ConvertError(f"BASE: {path} can't be tuned:", problems)
+                raise ConvertError(f"{path} can't be tuned:", problems)
             if tokenizer is None or FAST not in tokenizer.files:
-                raise ConvertError(f"BASE: {path} has no {FAST}. Put the model's own beside its weights.")
+                raise ConvertError(f"{path} has no {FAST}. Put the model's own beside its weights.")
             weights = [info for name, info in checkpoint.tensors.items() if not name.endswith(_BUFFERS)]
             return Base(
                 path,
@@ -89,7 +89,7 @@ def open_base(path: Path) -> Base:
                 _fingerprint(checkpoint),
             )
     except ConvertError as error:
-        raise FinetuneError(str(error)) from error
+        raise FinetuneError(f"BASE: {error}") from error
 
 
 def _common(dtypes: Sequence[str]) -> str:

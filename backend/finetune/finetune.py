@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from pilotfish.backend.converter.architecture import Architecture
 from pilotfish.backend.models.progress import readable
 from pilotfish.backend.models.progress import shown_on as bytes_shown_on
 from pilotfish.backend.version import version
@@ -44,11 +45,22 @@ class Tuned:
     seconds: float = 0.0
 
 
-def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say) -> Tuned:
-    """Tune a checkpoint. Raises ``FinetuneError`` that says what is wrong, and what is still there."""
+def finetune(
+    options: FinetuneOptions,
+    environment: Mapping[str, str],
+    say: Say,
+    *,
+    suits: Callable[[Architecture], None] = lambda _: None,
+) -> Tuned:
+    """Tune a checkpoint. Raises ``FinetuneError`` that says what is wrong, and what is still there.
+
+    ``suits`` is shown what the model will be before it is trained, and raises ``FinetuneError`` if that is of no use.
+    """
     out = options.out.resolve()
     if not options.epochs and not options.max_steps:
         raise FinetuneError("--epochs: 0 is no training.")
+    if not options.rate:
+        raise FinetuneError("--learning-rate: 0 is no training.")
     output.check_place(out, force=options.force, resume=options.resume)
     if options.resume and output.is_finished(out) and not options.force:
         say(f"{out} is finished; there is nothing to go on with.")
@@ -57,6 +69,7 @@ def finetune(options: FinetuneOptions, environment: Mapping[str, str], say: Say)
     devices = find_devices(options.gpus, environment.get("CUDA_VISIBLE_DEVICES", ""))
     with bytes_shown_on(sys.stderr) as progress:
         base = open_base(find_base(options.base, options.cache, progress))
+    suits(base.architecture)
     if base.path.is_relative_to(out) or options.data.resolve().is_relative_to(out):
         raise FinetuneError(f"--out: {out} holds the base or the data. Name another folder.")
     with output.held(out) as folder:

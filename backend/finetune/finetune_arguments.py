@@ -3,15 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from pilotfish.backend.argument_types import amount, count, positive
+from pilotfish.backend.argument_types import amount, count, positive, up_to, whole
 from pilotfish.backend.converter.commands import QUANTIZATIONS
 
 from .options import LORA_RATE, TUNING_RATE, FinetuneOptions
 
 _LORA_RANK = 16
+_MOST_EPOCHS = 1000
+_LARGEST_SEED = 2**32 - 1
+"""Of numpy's generators, which also order the blocks."""
 _COMPILED = ("deepspeed", "ninja")
 
 
@@ -46,16 +50,11 @@ def run_finetune(options: argparse.Namespace) -> int:
 
     from .finetune import finetune
     from .problems import FinetuneError
-    from .ship import Shipment, check, ship
+    from .ship import agree, check, ship, shipment_of
 
     _require(
         [*(["peft"] if options.lora or options.lora_rank else []), *(_COMPILED if options.deepspeed else [])]
     )
-    shipment = None
-    if options.ship is not None:
-        shipment = Shipment(
-            options.ship, options.target, options.quantization, options.convert_gpus, options.force
-        )
     asked = FinetuneOptions(
         base=options.base,
         data=options.data,
@@ -81,10 +80,18 @@ def run_finetune(options: argparse.Namespace) -> int:
         force=options.force,
     )
     try:
-        if shipment is not None:
+        shipment = shipment_of(
+            options.ship,
+            target=options.target,
+            quantization=options.quantization,
+            gpus=options.convert_gpus,
+            force=options.force,
+        )
+        if shipment is None:
+            finetune(asked, options.environment, _say)
+        else:
             check(shipment, asked.out.resolve())
-        tuned = finetune(asked, options.environment, _say)
-        if shipment is not None:
+            tuned = finetune(asked, options.environment, _say, suits=partial(agree, shipment))
             ship(shipment, tuned.out, _say)
     except FinetuneError as error:
         _say(f"pilotfish-backend: {error}")
@@ -131,11 +138,17 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         help="tokens trained on at once (default: %(default)s)",
     )
-    add("--epochs", type=amount, default=1.0, metavar="N", help="times over the data (default: %(default)g)")
+    add(
+        "--epochs",
+        type=up_to(_MOST_EPOCHS),
+        default=1.0,
+        metavar="N",
+        help="times over the data (default: %(default)g)",
+    )
     add("--max-steps", type=count, default=0, metavar="N", help="stop after N steps, whatever the epochs")
     add(
         "--learning-rate",
-        type=amount,
+        type=up_to(1),
         metavar="R",
         help=f"at its highest (default: {TUNING_RATE:g}, with --lora {LORA_RATE:g})",
     )
@@ -152,7 +165,7 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         help="steps over which the learning rate grows; below 1: part of all (default: %(default)g)",
     )
-    add("--weight-decay", type=amount, default=0.0, metavar="W", help="default: %(default)g")
+    add("--weight-decay", type=up_to(1), default=0.0, metavar="W", help="default: %(default)g")
     add(
         "--batch-size",
         type=positive,
@@ -168,7 +181,11 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
         help="batches before a step of the optimizer (default: %(default)s)",
     )
     add(
-        "--seed", type=count, default=0, metavar="N", help="of the order of the blocks (default: %(default)s)"
+        "--seed",
+        type=whole(0, _LARGEST_SEED),
+        default=0,
+        metavar="N",
+        help="of the order of the blocks (default: %(default)s)",
     )
 
 
@@ -207,8 +224,7 @@ def _add_shipping(group: "argparse._ArgumentGroup") -> None:
     add(
         "--target",
         choices=("ctranslate2", "fastertransformer"),
-        default="ctranslate2",
-        help="as of 'convert' (default: %(default)s)",
+        help="as of 'convert' (default: ctranslate2)",
     )
     add(
         "--quantization",
@@ -219,9 +235,8 @@ def _add_shipping(group: "argparse._ArgumentGroup") -> None:
     add(
         "--convert-gpus",
         type=positive,
-        default=1,
         metavar="N",
-        help="for fastertransformer: GPUs that will share the model (default: %(default)s)",
+        help="for fastertransformer: GPUs that will share the model (default: 1)",
     )
 
 

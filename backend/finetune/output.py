@@ -50,8 +50,13 @@ def _some(names: Sequence[str]) -> str:
 def held(out: Path) -> Iterator[WorkFolder]:
     """The work folder in ``out``, held against other trainings; the lock goes with the process."""
     path = out / CHECKPOINTS
-    settle(out)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        settle(out)
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FinetuneError(
+            f"--out: {out} can't be made or written to: {error.strerror or error}. Name another folder."
+        ) from error
     descriptor = os.open(path, os.O_RDONLY)
     try:
         try:

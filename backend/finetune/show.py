@@ -118,4 +118,5 @@ def _step(event: Event, total: int) -> str:
 
 def _evaluated(event: Event) -> str:
     found = f"loss {event.loss:.3f}, perplexity {perplexity(event.loss):,.2f}"
-    return f"After {event.step} steps, on the validation files: {found}"
+    when = f"After {event.step} steps" if event.step else "Before the training"
+    return f"{when}, on the validation files: {found}"

@@ -85,7 +85,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         "auto",
     )
     assert (found["bf16"], found["fp16"]) == ({"enabled": "auto"}, {"enabled": "auto"})
-    file.write_text('{"fp16": {"enabled": "auto", "initial_scale_power": 12}}')
+    file.write_text(
+        '{"zero_optimization": {"stage": 2}, "fp16": {"enabled": "auto", "initial_scale_power": 12}}'
+    )
     found = configuration(str(file), "cuda")
     assert found is not None
     assert found["fp16"]["initial_scale_power"] == 12
@@ -230,11 +232,13 @@ def test_lines_for_a_log() -> None:
     """What is no terminal gets a line for a stage, the first and last step and each evaluation."""
     out = io.StringIO()
     lines = Lines(out)
+    lines.show(Event("evaluated", step=0, loss=2.0))
     lines.show(Event("stage", stage="training", total=3))
     for step in (1, 2, 3):
         lines.show(Event("step", step=step, loss=2.0, tokens=100, seconds=0.5))
     lines.show(Event("evaluated", step=3, loss=1.0))
     assert out.getvalue().splitlines() == [
+        "  Before the training, on the validation files: loss 2.000, perplexity 7.39",
         "Training",
         "  step 1 of 3, loss 2.000, 200 tokens/s",
         "  step 3 of 3, loss 2.000, 200 tokens/s",

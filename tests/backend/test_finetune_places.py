@@ -117,3 +117,13 @@ def test_the_tuned_model_takes_its_place(tmp_path: Path, *, keep: bool) -> None:
     assert last_whole(out / "checkpoints") == ((out / "checkpoints" / "checkpoint-7", 7) if keep else None)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert {path.name for path in out.iterdir()} == {"training.json", *(["checkpoints"] if keep else [])}
+
+
+def test_a_place_that_can_not_be_made_is_said_as_such(tmp_path: Path) -> None:
+    """By the option's name and the system's words."""
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(FinetuneError, match=r"--out: .* Not a directory\. Name another"),
+        held(tmp_path / "file" / "out"),
+    ):
+        pass
