@@ -167,7 +167,7 @@ def test_routes_know_no_engine_in_particular(module: str) -> None:
 MODULES = [
     path
     for folder, pattern in (
-        *((folder, "*.py") for folder in ("lsp", "backend", "bench", "tests/editors", "tests/harness")),
+        *((folder, "*.py") for folder in ("lsp", "backend", "bench", "demos", "scripts", "tests")),
         *(("editors/vscode/src", "*.ts"), ("editors/neovim", "*.lua"), ("editors/emacs", "*.el")),
     )
     for path in sorted((ROOT / folder).rglob(pattern))
