@@ -15,7 +15,7 @@ from .docker import Docker
 from .errors import ComposeError
 from .folder import let_read, own
 
-LIBRARIES = ("ctranslate2", "numpy", "safetensors", "tokenizers")
+LIBRARIES = ("ctranslate2", "numpy", "tokenizers")
 """What converting and verifying need beside this package: the extra ``convert``."""
 _DEVICES: Mapping[str, str] = {"python": "cuda", "cpu": "cpu"}
 """Where a profile's Triton runs the model; it tells the proxy, and that the editors."""
