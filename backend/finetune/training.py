@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what shm_open opens on Linux
+_CLIPPED_TO = 1.0
+"""The gradient's norm, unless a configuration of DeepSpeed's says another."""
 _KEPT = 2
 """Checkpoints: while one is written, the one before is still whole."""
 
@@ -65,7 +67,7 @@ def train(job: Job, folder: WorkFolder) -> None:
     trainer.train(resume_from_checkpoint=job.resume or None)
     if first:
         _tell(folder, Event("stage", stage="writing"))
-    write_model(trainer, job, folder, lambda: model_of(replace(job, precision="fp32")))
+    write_model(trainer, job, folder, lambda: model_of(replace(job, precision=_written_from(job))))
     if first:
         result = Result(trainer.state.global_step, time.monotonic() - began, *_memory(job))
         folder.result.write_text(json.dumps(asdict(result), indent=2), "utf-8")
@@ -113,6 +115,11 @@ def model_of(job: Job) -> Any:
     return with_adapter(model, job.lora_rank)
 
 
+def _written_from(job: Job) -> str:
+    """What a model is loaded in that takes the trained weights: fp32 to add an adapter, else as it is written."""
+    return "fp32" if job.lora_rank else next(name for name, dtype in _DTYPES.items() if dtype == job.dtype)
+
+
 def load(job: Job) -> Any:
     """The base, in what the job says that it is loaded in."""
     import torch
@@ -145,6 +152,7 @@ def _arguments(job: Job, folder: WorkFolder) -> "TrainingArguments":
         lr_scheduler_type=_SCHEDULES[job.schedule],
         warmup_steps=job.warmup,
         weight_decay=job.weight_decay,
+        max_grad_norm=_clipping(job),
         # The fused one takes a seventh of the time on a CPU too; DeepSpeed brings its own way for the host's memory.
         optim="adamw_torch" if on_cpu and job.deepspeed else "adamw_torch_fused",
         per_device_train_batch_size=job.batch_size,
@@ -174,6 +182,12 @@ def _arguments(job: Job, folder: WorkFolder) -> "TrainingArguments":
         seed=job.seed,
         data_seed=job.seed,
     )
+
+
+def _clipping(job: Job) -> float:
+    """What the gradient's norm is cut to; a Trainer refuses to be told another than DeepSpeed."""
+    said = (job.deepspeed or {}).get("gradient_clipping", "auto")
+    return _CLIPPED_TO if said == "auto" else float(said)
 
 
 def _printer() -> Any:

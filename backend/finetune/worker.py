@@ -39,4 +39,9 @@ def _end_with_the_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All that counts is on the disk. What libraries do at Python's own end (threads, CUDA, DeepSpeed's destructors) can
+    # only fail, and a worker that fails ends the others, of which the first may still be writing.
+    os._exit(status)

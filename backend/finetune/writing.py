@@ -15,18 +15,33 @@ _SHARD = "5GB"
 def write_model(trainer: Any, job: Job, folder: WorkFolder, fresh: Callable[[], Any]) -> None:
     """Write what a Trainer has trained; every process calls this, and the first one writes.
 
-    ``fresh`` makes the model as it was before the training, adapter included, in fp32. An adapter is written by itself
-    and merged into the weights.
+    ``fresh`` makes the model as it was before the training: in the type of the tuned weights, or, with an adapter,
+    which is written by itself and merged into the weights, in fp32.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     first = trainer.args.process_index == 0
+    state = None
     if job.deepspeed is not None or job.lora_rank:
         # What it computes with may be shares of the processes, and in 16 bits; what it trains is fp32.
-        state = _trained(model, _as_it_is if job.deepspeed is None else _whole_of, keep=first)
-        if first:
-            model = _with(_plain(fresh), state)
+        whole = _as_it_is if job.deepspeed is None else _whole_of
+        state = _trained(model, whole, "float32" if job.lora_rank else job.dtype, keep=first)
+    _part()
     if first:
+        if state is not None:
+            model = _with(_plain(fresh), state)
         _write(model, job, folder)
+
+
+def _part() -> None:
+    """Let the processes go their own ways: what they do together is done, and writing takes the first one minutes.
+
+    One that ends while the group is still open may abort, which would look like a failure that ends the first one too.
+    """
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def _write(model: Any, job: Job, folder: WorkFolder) -> None:
@@ -38,14 +53,16 @@ def _write(model: Any, job: Job, folder: WorkFolder) -> None:
     model.to(getattr(torch, job.dtype)).save_pretrained(folder.model, max_shard_size=_SHARD)
 
 
-def _trained(model: Any, whole: Callable[[Any], Any], *, keep: bool) -> "dict[str, torch.Tensor]":
-    """The trained weights in fp32, on the CPU; empty unless they are to be kept. Every process must ask alike."""
+def _trained(model: Any, whole: Callable[[Any], Any], dtype: str, *, keep: bool) -> "dict[str, torch.Tensor]":
+    """The trained weights, on the CPU; empty unless they are to be kept. Every process must ask alike."""
+    import torch
+
     state = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             found = whole(parameter)
             if keep:
-                state[name] = found.detach().float().cpu().clone()
+                state[name] = found.detach().to("cpu", getattr(torch, dtype), copy=True)
     return state
 
 

@@ -1,11 +1,13 @@
 """Bases that are loaded in 16 bits, as on GPUs: those that only an adapter learns beside, and DeepSpeed's."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import distributed
 from transformers import AutoModelForCausalLM
 
 from harness.tiny_codegen import write_codegen
@@ -16,6 +18,43 @@ from pilotfish.backend.finetune.writing import write_model
 
 # What peft asks transformers by its old name.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[None]:
+    """A process group as several workers have it, of this process alone."""
+    distributed.init_process_group(
+        "gloo", store=distributed.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1
+    )
+    yield
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+def test_what_writes_is_alone(tmp_path: Path) -> None:
+    """No group of processes is left once the first one writes, or the end of another could disturb it.
+
+    The weights are written in the base's type, out of those that learnt in fp32.
+    """
+    base = write_codegen(tmp_path / "base", layers=1)
+    folder = WorkFolder(tmp_path / "work")
+    folder.path.mkdir()
+    job = Job(base=str(base), rows=51200, world=2, precision="bf16", dtype="bfloat16")
+    model = model_of(job)
+    assert model.dtype == torch.float32
+    with torch.no_grad():
+        model.lm_head.bias += 1e-3
+    learnt = model.lm_head.bias.detach().clone()
+    trainer = SimpleNamespace(
+        model=model,
+        accelerator=SimpleNamespace(unwrap_model=lambda found: found),
+        args=SimpleNamespace(process_index=0),
+    )
+    write_model(trainer, job, folder, lambda: pytest.fail("nothing is to be loaded for it"))
+    assert not distributed.is_initialized()
+    written = AutoModelForCausalLM.from_pretrained(folder.model).state_dict()["lm_head.bias"]
+    assert torch.equal(written, learnt.to(torch.bfloat16))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
