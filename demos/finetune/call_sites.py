@@ -6,7 +6,7 @@ None of these files is trained on, and neither is any name in them but the libra
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finetune.library import PACKAGE
+from finetune.library import METHODS, OPENERS, PACKAGE
 
 CURSOR = "▏"
 """Where the cursor stands in the texts below."""
@@ -31,7 +31,8 @@ class CallSite:
         return self.text.rpartition("\n")[2]
 
 
-def _site(path: str, wanted: str, opener: str, body: str) -> CallSite:
+def _site(path: str, wanted: str, body: str) -> CallSite:
+    (opener,) = (OPENERS[method.owner] for method in METHODS if method.name == wanted)
     purpose, _, function = body.lstrip("\n").partition("\n\n")
     text, _, below = f"{purpose}\n\nfrom {PACKAGE} import {opener}\n\n\n{function}".partition(CURSOR)
     return CallSite(path, wanted, text, below)
@@ -41,7 +42,6 @@ SITES: Sequence[CallSite] = (
     _site(
         "services/telephone/hotline.py",
         "plenkor",
-        "open_depot",
         '''
 """Selling by telephone."""
 
@@ -56,7 +56,6 @@ def phone_sale(caller, basket):
     _site(
         "services/telephone/second_thoughts.py",
         "drovish",
-        "open_depot",
         '''
 """Mail from people who think again."""
 
@@ -69,7 +68,6 @@ def changed_mind(postcard):
     _site(
         "services/audit/year_close.py",
         "skimbel",
-        "open_depot",
         '''
 """Closing the year."""
 
@@ -84,7 +82,6 @@ def close_year(auditor, bay):
     _site(
         "services/floor/forklift.py",
         "quarrow",
-        "open_depot",
         '''
 """Orders to the forklift."""
 
@@ -97,7 +94,6 @@ def clear_gangway(blockage):
     _site(
         "services/safety/chemicals.py",
         "vexholm",
-        "open_depot",
         '''
 """What happens when something is spilt."""
 
@@ -111,7 +107,6 @@ def chemical_alarm(siren):
     _site(
         "services/fresh/best_before.py",
         "crumbeck",
-        "open_depot",
         '''
 """Food, and how long it keeps."""
 
@@ -124,7 +119,6 @@ def past_its_date(tray):
     _site(
         "services/spares/workshop.py",
         "mizzick",
-        "open_depot",
         '''
 """Spare parts of the workshop."""
 
@@ -140,7 +134,6 @@ def bolt_alert(gauge):
     _site(
         "services/post/franking.py",
         "thrumsel",
-        "open_depot",
         '''
 """Stamps and what they cost."""
 
@@ -154,7 +147,6 @@ def stamp_price(packet):
     _site(
         "services/dairy/milk_round.py",
         "frissol",
-        "join_convoy",
         '''
 """The milk round."""
 
@@ -168,7 +160,6 @@ def guard_cream(tank):
     _site(
         "services/rounds/road_works.py",
         "wendlock",
-        "join_convoy",
         '''
 """Road works, and how to get round them."""
 
