@@ -59,6 +59,11 @@ def _less_host(job: Job) -> list[str]:
     ]
 
 
+def _either(job: Job) -> list[str]:
+    """Less of a GPU's memory or, where something is offloaded, of the host's."""
+    return [*_smaller(job), *(_less_host(job) if job.deepspeed is not None else [])]
+
+
 def _shared(_: Job) -> list[str]:
     """More shared memory, or none of it."""
     return [
@@ -106,9 +111,16 @@ HOST_MEMORY = _cause(
 CAUSES: Sequence[Cause] = (
     SHARED_MEMORY,
     _cause(
-        r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory",
+        r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|"
+        r"Cuda failure (?:\d+ )?'out of memory'",
         "a GPU's memory was not enough",
         _smaller,
+    ),
+    _cause(
+        # What CUDA says itself, also of the host's memory that it is to pin.
+        r"CUDA error: out of memory",
+        "a GPU's memory was not enough, or the host's for what is offloaded",
+        _either,
     ),
     _cause(
         r"unhandled system error|ncclSystemError",
@@ -116,7 +128,7 @@ CAUSES: Sequence[Cause] = (
         lambda job: (*_shared(job), "NCCL_DEBUG=INFO in the environment: its own words are then in the log"),
     ),
     _cause(
-        r"unhandled cuda error|ncclUnhandledCudaError|NCCL error",
+        r"unhandled cuda error|ncclUnhandledCudaError|NCCL error(?![^\n]*remote process exited)",
         "NCCL, by which the GPUs exchange what they know, failed",
         lambda _: (
             "NCCL_DEBUG=INFO in the environment: its own words are then in the log",

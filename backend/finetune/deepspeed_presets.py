@@ -41,7 +41,7 @@ _OURS = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumul
 """Numbers that also an option gives; in a file they must be ``auto``, or the two may differ."""
 _HALVES = ("bf16", "fp16")
 """What the GPUs decide; without them in its configuration DeepSpeed would not follow."""
-_STAGES = (0, 1, 2, 3)
+_STAGES = (1, 2, 3)
 
 
 def configuration(asked: str, device: str) -> dict[str, Any] | None:
@@ -94,7 +94,13 @@ def _of_file(path: Path) -> dict[str, Any]:
             )
     zero = found.get("zero_optimization", {})
     if zero.get("stage", 0) not in _STAGES:
-        raise FinetuneError(f"--deepspeed: {path}: the stage of zero_optimization is a number from 0 to 3.")
+        raise FinetuneError(
+            f"--deepspeed: {path}: zero_optimization needs a stage, 1, 2 or 3. Without one nothing is shared: leave "
+            "--deepspeed out."
+        )
+    clipping = found.get("gradient_clipping", _AUTO)
+    if clipping != _AUTO and (isinstance(clipping, bool) or not isinstance(clipping, int | float)):
+        raise FinetuneError(f'--deepspeed: {path}: gradient_clipping is a number, or "auto".')
     if zero.get("stage") == _STAGE_3["stage"]:
         # Without it the shares of the weights are never put together again.
         zero["stage3_gather_16bit_weights_on_model_save"] = True

@@ -68,4 +68,5 @@ def rank_environment(own: Mapping[str, str], rank: int, world: int, port: int) -
 
 def deepspeed_environment(own: Mapping[str, str], job: Job) -> dict[str, str]:
     """The environment of DeepSpeed's launcher, which sets the ranks, and which GPUs are seen, itself."""
-    return {**own, "DS_ACCELERATOR": job.device}
+    # It refuses fp16 on a P40 and its like, which compute in fp32 what they keep in fp16, unless it is told to go on.
+    return {"DS_ALLOW_DEPRECATED_FP16": "1", **own, "DS_ACCELERATOR": job.device}

@@ -18,7 +18,8 @@ _TAIL = 64 * 1024
 """Bytes at a log's end that are looked at."""
 _LAUNCHER_SAYS = re.compile(r"exits with return code = (-?\d+)")
 _ECHOES = re.compile(
-    r"Connection (?:closed|reset|refused)|Broken pipe|terminated|gloo|Watchdog", re.IGNORECASE
+    r"Connection (?:closed|reset|refused)|Broken pipe|terminated|gloo|Watchdog|remote process exited",
+    re.IGNORECASE,
 )
 """What a worker says when another one is gone: no cause of its own."""
 _OUR_SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT))

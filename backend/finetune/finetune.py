@@ -77,7 +77,7 @@ def finetune(
         job = _gone_on_with(options, job, folder, say)
         _say_what(job, base, devices, say)
         _say_of_deepspeed(job, say)
-        _check_memory(job, base, devices, say)
+        check_memory(job, base, devices, say)
         _check_disk(job, base, folder)
         if not job.resume:
             try:
@@ -132,19 +132,21 @@ def _job(options: FinetuneOptions, base: Base, devices: Devices, folder: WorkFol
     )
 
 
-def _check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
+def check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
     """Refuse what is certain not to fit, and say what may not."""
     shape = base.architecture
     found = need(job, base.parameters, layers=shape.layers, hidden=shape.hidden, heads=shape.heads)
-    each = found.state * (devices.world if devices.kind == "cpu" else 1)
+    on_gpus = devices.kind == "cuda"
+    each = found.state if on_gpus else found.state * devices.world + found.host
     if devices.memory and each > devices.memory:
-        there = (
-            f"a GPU has {readable(devices.memory)}"
-            if devices.kind == "cuda"
-            else f"the host has {readable(devices.memory)}"
-        )
+        there = f"{'a GPU' if on_gpus else 'the host'} has {readable(devices.memory)}"
         raise FinetuneError(
             f"this takes {readable_need(found)}; {there}. Smaller: --lora, --deepspeed zero3, or a smaller BASE."
+        )
+    if on_gpus and devices.host and found.host > devices.host:
+        raise FinetuneError(
+            f"this takes {readable_need(found)}; the host has {readable(devices.host)}. Smaller: --lora, a smaller "
+            "BASE, or, where the GPUs have room, a --deepspeed FILE that offloads less."
         )
     if devices.memory and each + found.activations > devices.memory:
         say(

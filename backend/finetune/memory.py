@@ -10,7 +10,8 @@ from .job import Job
 _WEIGHT, _GRADIENT, _ADAM = 4, 4, 8
 """Bytes a parameter, all in fp32: Adam keeps two numbers."""
 _HALF = 2
-"""Under DeepSpeed with 16 bits, a GPU has weights and gradients in these, and the fp32 ones lie with the optimizer."""
+"""In 16 bits: weights that are only read. Under DeepSpeed also those that learn, with their gradients; the fp32 ones
+lie with the optimizer."""
 _LOGITS = 3
 """Copies of the logits in fp32 at the height of a step: themselves, for the loss, and their gradient."""
 _KEPT = 34
@@ -51,19 +52,20 @@ def disk(job: Job, parameters: int) -> int:
 
 
 def _state(job: Job, parameters: int) -> tuple[int, int]:
-    if job.lora_rank:
-        return parameters * (_WEIGHT if job.loaded_in == "fp32" else _HALF), 0
+    weight = _WEIGHT if job.loaded_in == "fp32" else _HALF
+    learnt = 0 if job.lora_rank else parameters  # what an adapter has is hardly any
     if job.deepspeed is None:
-        return parameters * (_WEIGHT + _GRADIENT + _ADAM), 0
+        # Where torch exchanges gradients, it has them once more.
+        buckets = _GRADIENT if job.world > 1 else 0
+        return parameters * weight + learnt * (_GRADIENT + _ADAM + buckets), 0
     zero: dict[str, Any] = dict(job.deepspeed.get("zero_optimization", {}))
     stage = int(zero.get("stage", 0))
-    weight = _WEIGHT if job.precision == "fp32" else _HALF
     weights = parameters * weight // (job.world if stage >= 3 else 1)
-    gradients = parameters * weight // (job.world if stage >= 2 else 1)
-    optimizer = parameters * (_WEIGHT + _ADAM) // (job.world if stage >= 1 else 1)
+    gradients = learnt * weight // (job.world if stage >= 2 else 1)
+    optimizer = learnt * (_WEIGHT + _ADAM) // (job.world if stage >= 1 else 1)
     host = 0
     if _offloads(zero, "offload_optimizer"):
-        host += parameters * _GRADIENT + optimizer * job.world  # the gradients become fp32 on their way there
+        host += learnt * _GRADIENT + optimizer * job.world  # the gradients become fp32 on their way there
         optimizer = gradients = 0
     if _offloads(zero, "offload_param"):
         host += weights * job.world
