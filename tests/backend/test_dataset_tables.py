@@ -126,6 +126,15 @@ def test_what_a_source_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert recognised("other/app").kind == recognised("other/app:python").kind == Kind.HUB
     with pytest.raises(DatasetError, match=r"main\.py: a single file must be a table"):
         recognised("main.py")
-    for name in ("/nowhere/at/all", "./nowhere", "rows.jsonl", "a/b/c", "~x"):
+    for name in (
+        "/nowhere/at/all",
+        "./nowhere",
+        "rows.jsonl",
+        "a/b/c",
+        "~x",
+        "ledgr",
+        "team/ap",
+        "team/ap:x",
+    ):
         with pytest.raises(DatasetError, match="no such folder or file"):
             recognised(name)

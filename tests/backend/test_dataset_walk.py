@@ -278,3 +278,20 @@ def test_histories_are_no_sources(tmp_path: Path) -> None:
     assert set(found) == {"src/a.py"}
     assert left == {"bare": 1}
     assert seen(tmp_path / "app.git") == ({}, Counter({"bare": 1}))
+
+
+def test_a_folder_that_is_left_out_is_named(tmp_path: Path) -> None:
+    """By its repository and its path there; a file is only counted."""
+    repository(tmp_path / "app")
+    write(
+        tmp_path / "app",
+        {".gitignore": "build/\n*.log\n", "src/build/x.py": "x", "src/vendor/y.py": "y", "a.log": "z"},
+    )
+    left = {
+        (each.reason, each.repo, each.path) for each in walk(tmp_path, max_size=100) if isinstance(each, Left)
+    }
+    assert left == {
+        ("ignored", "app", "src/build"),
+        ("vendored", "app", "src/vendor"),
+        ("ignored", "", ""),
+    }

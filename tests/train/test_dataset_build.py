@@ -122,6 +122,12 @@ def test_everything_planted_is_handled_and_counted(tmp_path: Path) -> None:
     )
     assert not [secret for secret in (KEY, PASSWORD, AWS) if secret in everything]
     assert report["seen"]["files"] == len(kept) + sum(counts.values())
+    assert report["folders"] == [
+        {"repo": "shop", "path": "node_modules", "reason": "vendored"},
+        {"repo": "shop", "path": "out", "reason": "ignored"},
+    ]
+    assert "\nfiles of: shop 22\nfolder left out: shop: node_modules: vendored\n" in done.stderr
+    assert "\nsecret: shop: keys/token.py, line 1: GitHub Token\n" in done.stderr
 
 
 def test_a_row_is_what_the_language_server_would_ask(tmp_path: Path) -> None:

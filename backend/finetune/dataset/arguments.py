@@ -27,8 +27,8 @@ def add_dataset(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "sources",
         nargs="+",
         metavar="SRC",
-        help="a folder with repositories or sources, a .csv, .txt, .json or .jsonl file, or the name of a data set on "
-        "the hub",
+        help="a folder with repositories or sources, a .csv, .txt, .json or .jsonl file, or a data set on the hub "
+        "(MAKER/NAME)",
     )
     add("--out", type=Path, required=True, metavar="DIR", help="the data set's folder")
     add(

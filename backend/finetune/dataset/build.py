@@ -123,6 +123,8 @@ def _counted(items: Iterable[Item | Left], report: Report) -> Iterator[Item]:
         match each:
             case Left():
                 report.drop(each.reason, each.size)
+                if each.path:
+                    report.left_folder(each.repo, each.path, each.reason)
             case Item():
                 yield each
 

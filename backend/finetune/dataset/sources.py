@@ -15,7 +15,8 @@ from .reasons import NO_TEXT
 from .tables import READERS, Row, rows_of
 from .walk import Found, Identity, Left, walk
 
-_HUB_NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?(?::[\w.-]+)?")
+_HUB_NAME = re.compile(r"(\w[\w.-]*)/\w[\w.-]*(?::[\w.-]+)?")
+"""Always with its maker, so that a folder's mistyped name is not sent out to be looked for."""
 _PATHS = ("path", "max_stars_repo_path", "file_path", "filepath")
 _REPOS = ("repo", "repo_name", "repository", "repository_name", "max_stars_repo_name")
 _LICENCES = ("licence", "license", "max_stars_repo_licenses", "licenses")
@@ -41,7 +42,10 @@ class Source:
 
 
 def recognised(name: str) -> Source:
-    """What a source is. A folder or file of this name goes before a data set on the hub. Raises ``DatasetError``."""
+    """What a source is. A folder or file of this name goes before a data set on the hub. Raises ``DatasetError``.
+
+    What would lie in a folder that is here is a mistyped path, and not asked for elsewhere.
+    """
     place = Path(name)
     if place.is_dir():
         return Source(name, Kind.FOLDER, place.resolve())
@@ -51,8 +55,11 @@ def recognised(name: str) -> Source:
                 f"{name}: a single file must be a table ({', '.join(READERS)}). Name the folder that it is in."
             )
         return Source(name, Kind.TABLE, place.resolve())
-    if place.is_symlink() or place.suffix.lower() in READERS or not _HUB_NAME.fullmatch(name):
-        raise DatasetError(f"{name}: there is no such folder or file.")
+    hub = _HUB_NAME.fullmatch(name)
+    if hub is None or place.is_symlink() or place.suffix.lower() in READERS or Path(hub[1]).exists():
+        raise DatasetError(
+            f"{name}: there is no such folder or file. A data set on the hub is named MAKER/NAME."
+        )
     return Source(name, Kind.HUB)
 
 

@@ -43,6 +43,10 @@ class Left:
 
     reason: str
     size: int = 0
+    repo: str = ""
+    """Of a folder, how its repository is called; of a file empty."""
+    path: str = ""
+    """Of a folder, relative to its repository's root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,11 @@ def walk(source: Path, *, max_size: int, skip: frozenset[Identity] = frozenset()
             with os.scandir(folder) as scanned:
                 entries = sorted(scanned, key=lambda entry: os.fsencode(entry.name))
         except OSError:
-            yield Left(UNREADABLE)
+            yield _left_folder(UNREADABLE, folder, place)
             continue
         names = [entry.name for entry in entries]
         if _BARE.issubset(names):
-            yield Left(BARE)
+            yield _left_folder(BARE, folder, place)
             continue
         place = _entered(folder, place, names)
         folders = []
@@ -159,7 +163,7 @@ def _seen(
         return None
     path = Path(entry.path).relative_to(place.root).as_posix()
     if is_ignored(path, place.ignore, folder=folder):
-        return Left(IGNORED, 0 if folder else size)
+        return _left_folder(IGNORED, Path(entry.path), place) if folder else Left(IGNORED, size)
     if folder:
         return _folder(entry, path, place)
     reason = _not_a_file(entry.path, status.st_mode) or _why_left(path, place)
@@ -187,7 +191,11 @@ def _folder(entry: os.DirEntry[str], path: str, place: _Place) -> Left | Path:
     reason = ODD_NAME if _CONTROL.search(entry.name) else why_folder_left(entry.name, holds=holds)
     if reason == VENDORED and _taken_back(path, place):
         reason = None
-    return Left(reason) if reason else Path(entry.path)
+    return _left_folder(reason, Path(entry.path), place) if reason else Path(entry.path)
+
+
+def _left_folder(reason: str, folder: Path, place: _Place) -> Left:
+    return Left(reason, 0, place.repo, printable(folder.relative_to(place.root).as_posix()))
 
 
 def _taken_back(path: str, place: _Place) -> bool:
