@@ -2,11 +2,12 @@
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from harness.http_thread import ThreadHandler, ThreadServer, running
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -43,20 +44,14 @@ class Hub:
         return self.promised or hashlib.sha256(self.data).hexdigest()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(ThreadServer):
     def __init__(self, state: Hub) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.state = state
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ThreadHandler, BaseHTTPRequestHandler):
     server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Be silent."""
 
     def do_HEAD(self) -> None:
         """Tell about the file, and where it lies: as large files do, on another host."""
@@ -64,16 +59,14 @@ class _Handler(BaseHTTPRequestHandler):
         state.hub_tokens.append(self.headers.get("Authorization"))
         if self._refused():
             return
-        self.send_response(302)
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("X-Linked-Etag", f'"{state.sha256}"')
-        self.send_header("X-Linked-Size", str(len(state.data)))
-        self.send_header("ETag", '"something-else"')
-        self.send_header(
-            "Location", f"http://localhost:{self.server.server_address[1]}/storage/{state.sha256}"
-        )
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        headers = {
+            "X-Repo-Commit": COMMIT,
+            "X-Linked-Etag": f'"{state.sha256}"',
+            "X-Linked-Size": str(len(state.data)),
+            "ETag": '"something-else"',
+            "Location": f"http://localhost:{self.server.server_address[1]}/storage/{state.sha256}",
+        }
+        self.head(302, headers, 0)
 
     def do_GET(self) -> None:
         """Send the file, or the part of it that is asked for."""
@@ -88,11 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         start = int(re.findall(r"\d+", self.headers.get("Range", "bytes=0-"))[0])
         body = state.data[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(state.data) - 1}/{len(state.data)}")
-        self.end_headers()
+        headers = {"Content-Range": f"bytes {start}-{len(state.data) - 1}/{len(state.data)}"} if start else {}
+        self.head(206 if start else 200, headers, len(body))
         if state.cut_after is None:
             self.wfile.write(body)
             return
@@ -113,11 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _empty(self, status: int, code: str | None = None) -> None:
-        self.send_response(status)
-        if code is not None:
-            self.send_header("X-Error-Code", code)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.head(status, {} if code is None else {"X-Error-Code": code}, 0)
 
 
 @contextmanager
@@ -125,12 +111,6 @@ def hub(repository: str, file: str, data: bytes) -> Iterator[Hub]:
     """Run a hub with one file in a thread."""
     state = Hub(repository, file, data)
     server = _Server(state)
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    state.address = server.address
+    with running(server):
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

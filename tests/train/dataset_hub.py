@@ -1,37 +1,27 @@
 """A server that speaks as much of the Hugging Face hub's HTTP as streaming a data set of one file needs."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from harness.http_thread import ThreadHandler, ThreadServer, running
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-class DatasetHub(ThreadingHTTPServer):
+class DatasetHub(ThreadServer):
     """One data set with one file."""
 
-    daemon_threads = True
-
     def __init__(self, repository: str, file: str, data: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.repository, self.file, self.data = repository, file, data
         self.requests: list[str] = []
 
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ThreadHandler, BaseHTTPRequestHandler):
     server: DatasetHub
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Be silent."""
 
     def do_HEAD(self) -> None:
         """Tell about the file."""
@@ -80,10 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             end = min(int(last) + 1, total) if last else total
             status, headers = 206, {**headers, "Content-Range": f"bytes {first}-{end - 1}/{total}"}
             body = body[int(first) : end]
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self.head(status, headers, len(body))
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -92,11 +79,5 @@ class _Handler(BaseHTTPRequestHandler):
 def dataset_hub(repository: str, file: str, data: bytes) -> Iterator[DatasetHub]:
     """Run it in a thread."""
     server = DatasetHub(repository, file, data)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with running(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,11 +6,12 @@ Large files are those of Git LFS, told by their SHA-256; small ones are git's ow
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from harness.http_thread import ThreadHandler, ThreadServer, running
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LARGE = (".safetensors", ".bin")
@@ -44,20 +45,14 @@ class CheckpointHub:
         return json.dumps({"id": self.repository, "sha": COMMIT, "siblings": siblings}).encode()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(ThreadServer):
     def __init__(self, state: CheckpointHub) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.state = state
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(ThreadHandler, BaseHTTPRequestHandler):
     server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Be silent."""
 
     def do_HEAD(self) -> None:
         """Tell of a file."""
@@ -105,11 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, status: int, body: bytes, headers: Mapping[str, str], *, length: int | None = None
     ) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
+        self.head(status, headers, len(body) if length is None else length)
         self.wfile.write(body)
 
 
@@ -118,12 +109,6 @@ def checkpoint_hub(repository: str, files: Mapping[str, bytes]) -> Iterator[Chec
     """Run one in a thread."""
     state = CheckpointHub(repository, files)
     server = _Server(state)
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    state.address = server.address
+    with running(server):
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
