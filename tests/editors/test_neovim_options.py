@@ -1,29 +1,16 @@
 """All of the Neovim plugin but its ghost text: keys, options, status, messages, commands and help. Quick: no model."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.neovim import PAGE
 from harness.neovim_child import NeovimChild
+from harness.neovim_fixtures import nvim, version
 from pilotfish.lsp.setup import Paths, lines
 
-VERSIONS = ("0.12", "0.11", "0.10")
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    """The version of Neovim."""
-    return str(request.param)
-
-
-@pytest.fixture
-def nvim(version: str, tmp_path: Path) -> Iterator[NeovimChild]:
-    """A Neovim with the plugin as it is without options."""
-    with NeovimChild(version, tmp_path) as child:
-        yield child
+__all__ = ["nvim", "version"]
 
 
 def test_tab_without_a_suggestion(version: str, tmp_path: Path) -> None:
