@@ -107,15 +107,21 @@ class Docker:
                 except KeyboardInterrupt:
                     process.kill()
 
-    def _output(self, argv: Sequence[str]) -> str:
-        done = subprocess.run(
+    def _captured(
+        self, argv: Sequence[str], *, seconds: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             argv,
             env=self._child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            timeout=seconds,
             check=False,
         )
+
+    def _output(self, argv: Sequence[str]) -> str:
+        done = self._captured(argv)
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise ComposeError(f"docker: {reason[-1] if reason else f'exit status {done.returncode}'}")
@@ -124,15 +130,7 @@ class Docker:
     def _try(self, argv: Sequence[str]) -> str | None:
         """What a short command prints; None if it fails."""
         try:
-            done = subprocess.run(
-                argv,
-                env=self._child_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_CHECK_SECONDS,
-                check=False,
-            )
+            done = self._captured(argv, seconds=_CHECK_SECONDS)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout if done.returncode == 0 else None
