@@ -24,7 +24,7 @@ from .job import Job, differences, read_job
 from .memory import disk, need, readable_need
 from .options import FinetuneOptions
 from .problems import FinetuneError
-from .resume import drop_after, last_whole
+from .resume import drop_after, last_whole, taken
 from .show import shown_on
 from .tokens import Packed, data_fingerprint, find_data, pack_file, write_packed
 from .work_folder import WorkFolder
@@ -155,11 +155,12 @@ def check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
 
 
 def _check_disk(job: Job, base: Base, folder: WorkFolder) -> None:
-    found, free = disk(job, base.parameters), shutil.disk_usage(folder.path).free
+    found = disk(job, base.parameters) - taken(folder.path)
+    free = shutil.disk_usage(folder.path).free
     if free < found:
         raise FinetuneError(
-            f"--out: {folder.path} has room for {readable(free)}; checkpoints and the tuned model take up to "
-            f"{readable(found)}. Make room, or name another folder."
+            f"--out: {folder.path} has room for {readable(free)}; checkpoints and the tuned model will take up "
+            f"to {readable(found)}. Make room, or name another folder."
         )
 
 

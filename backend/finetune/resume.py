@@ -36,6 +36,11 @@ def last_whole(folder: Path) -> tuple[Path, int] | None:
     return None
 
 
+def taken(folder: Path) -> int:
+    """Bytes of the checkpoints that are there; others will come in their place."""
+    return sum(file.stat().st_size for _, path in _checkpoints(folder) for file in _files(path))
+
+
 def drop_after(folder: Path, step: int) -> list[str]:
     """Delete checkpoints beyond a step, which are not whole; their names."""
     dropped = [path for number, path in _checkpoints(folder) if number > step]
