@@ -32,7 +32,7 @@ def add_finetune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add = finetune.add_argument
     add("base", metavar="BASE", help="a checkpoint's folder, or a model of the hub (MAKER/NAME)")
     add("--data", type=Path, required=True, metavar="DIR", help="train.jsonl and validation.jsonl")
-    add("--out", type=Path, required=True, metavar="DIR", help="where the tuned model goes")
+    add("--out", type=Path, required=True, metavar="OUT", help="the tuned model's folder")
     add("--force", action="store_true", help="replace what is there, once the new model is whole")
     add(
         "--resume",
@@ -215,7 +215,7 @@ def _add_machine(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         help="steps between two checkpoints to --resume from (default: %(default)s)",
     )
-    add("--keep-checkpoints", action="store_true", help="leave them in DIR when the training is done")
+    add("--keep-checkpoints", action="store_true", help="leave them in OUT when the training is done")
 
 
 def _add_shipping(group: "argparse._ArgumentGroup") -> None:
@@ -230,7 +230,7 @@ def _add_shipping(group: "argparse._ArgumentGroup") -> None:
         "--quantization",
         choices=QUANTIZATIONS,
         metavar="TYPE",
-        help="for ctranslate2, as of 'convert' (default: the checkpoint's own)",
+        help=f"for ctranslate2: {', '.join(QUANTIZATIONS)} (default: the base's own)",
     )
     add(
         "--convert-gpus",
@@ -244,8 +244,8 @@ _NOTES = """\
 Files follow each other in blocks of equal length; a block that begins inside a file begins with its path header again,
 as the prompts of the language server do. The embedding keeps its rows, also those beyond the tokenizer's entries.
 
-While it runs, DIR/checkpoints has checkpoints, settings and the workers' log. The model is written beside DIR's place
-and takes it whole; DIR/training.json and DIR/loss.png tell its course. Exit status: 0 done, 1 can't be done, or failed,
+While it runs, OUT/checkpoints has checkpoints, settings and the workers' log. The model is written beside OUT's place
+and takes it whole; OUT/training.json and OUT/loss.png tell its course. Exit status: 0 done, 1 can't be done, or failed,
 130 interrupted."""
 
 
