@@ -14,8 +14,13 @@ _HALF = 2
 lie with the optimizer."""
 _LOGITS = 3
 """Copies of the logits in fp32 at the height of a step: themselves, for the loss, and their gradient."""
-_KEPT = 34
-"""Numbers that a layer keeps for each token and unit of its width (Korthikanti et al. 2022, in bytes at 16 bits)."""
+_KEPT, _KEPT_HALF = 104, 56
+"""Bytes that a layer of transformers' CodeGen keeps for each token and unit of its width, and those in 16 bits, as
+measured."""
+_SCORE, _SCORE_HALF = 4, 6
+"""Bytes that it keeps for each pair of tokens and attention head: in fp32, and in 16 bits once more."""
+_PASSING = 12
+"""Bytes a pair and head beside those, in the one layer that is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,11 @@ class Need:
 def need(job: Job, parameters: int, *, layers: int, hidden: int, heads: int) -> Need:
     """What a job takes on a model of as many parameters, layers, units of width and attention heads."""
     tokens = job.batch_size * job.block_size
-    width = 4 if job.precision == "fp32" else _HALF
-    kept = 1 if job.gradient_checkpointing else layers
-    scores = 2 * width * heads * job.block_size  # each token's attention to all others, before and after
-    activations = tokens * (kept * (hidden * _KEPT * width // 2 + scores) + layers * hidden * width)
+    whole = job.precision == "fp32"
+    unit, score = (_KEPT, _SCORE) if whole else (_KEPT_HALF, _SCORE_HALF)
+    layer = hidden * unit + heads * job.block_size * score
+    passing = heads * job.block_size * _PASSING + layers * hidden * (_WEIGHT if whole else _HALF)
+    activations = tokens * ((1 if job.gradient_checkpointing else layers) * layer + passing)
     activations += tokens * job.rows * 4 * _LOGITS
     state, host = _state(job, parameters)
     return Need(state, activations, host)
