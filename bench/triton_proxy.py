@@ -1,6 +1,6 @@
 """Measures the proxy in front of a real Triton server with a scripted model.
 
-    PYTHONPATH=tests:bench python -P bench/triton.py [SCENARIO ...] [--quick] [--json PATH]
+    PYTHONPATH=tests:bench python -P bench/triton_proxy.py [SCENARIO ...] [--quick] [--json PATH]
 
 Overheads and throughputs are taken in turns with direct gRPC to the same Triton in the same run. Prints a table,
 writes JSON, and exits with 1 when a target was missed. Needs Triton: ``make triton``.
