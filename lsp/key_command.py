@@ -20,7 +20,8 @@ async def read_key(
     """Run the program and return its first line; an empty key without a command.
 
     There is no shell, no input, and the working directory is the user's home, not the workspace. What the program
-    prints besides, on standard error too, is dropped unseen. ``environ`` None hands our own environment on.
+    prints besides, on standard error too, is dropped unseen. ``environ`` None hands our own environment on;
+    ``timeout`` is in seconds.
 
     Raises:
         BadSetting: it can't be run, takes too long, fails, or prints no key.

@@ -101,7 +101,7 @@ class Local:
         return Endpoint(found.url, api_key=found.api_key, timeout=self._settings().backend.timeout)
 
     async def stop(self) -> None:
-        """Stop it for all windows, and remember that the user wanted so."""
+        """Stop it for all windows, and remember that the user wanted so. Raises ``LocalError``."""
         self._asked = False
         try:
             await self._launcher().stop()

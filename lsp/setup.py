@@ -76,7 +76,10 @@ class Paths:
     """Folder to add to Emacs' load path; empty: it is not installed."""
 
     def values(self) -> Mapping[str, str]:
-        """Each as a text in double quotes, which Lua, TOML, Lisp, JSON and Vim read alike; ``shell_…`` for sh."""
+        """Each as a text in double quotes, which Lua, TOML, Lisp, JSON and Vim read alike; ``shell_…`` for sh.
+
+        Raises ``SetupError`` for a path that can't be written so.
+        """
         values = {name: path for name, path in asdict(self).items() if path}
         for path in values.values():
             if not path.isprintable() or "\ufffd" in path:

@@ -37,7 +37,10 @@ def first_key(team: Team, name: str) -> NewKey | None:
 
 
 def metrics_key(team: Team, secret: Path) -> None:
-    """Let Prometheus in with a key of its own, which lies in the file ``secret``; once there, it stays."""
+    """Let Prometheus in with a key of its own, which lies in the file ``secret``; once there, it stays.
+
+    Raises ``ComposeError``.
+    """
     file = team.keys_dir / KEYS
     try:
         known = any(record.name == PROMETHEUS for record in keys.load(file))

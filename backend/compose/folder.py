@@ -57,7 +57,10 @@ def read_team(folder: Path) -> Team:
 
 
 def write_files(folder: Path, team: Team) -> None:
-    """Write all but `.env`, keys and models; secrets and what containers write to belong to whom they run as."""
+    """Write all but `.env`, keys and models; secrets and what containers write to belong to whom they run as.
+
+    Raises ``ComposeError``.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(_FILES.rglob("*")):
@@ -85,7 +88,7 @@ def make_private(folder: Path, team: Team) -> None:
 
 
 def write_environment(folder: Path, team: Team) -> None:
-    """Write `.env`; variables in it that are not ours stay."""
+    """Write `.env`; variables in it that are not ours stay. Raises ``ComposeError``."""
     file = folder / ".env"
     text = dotenv.render(values_of(team), read_others(file))
     try:

@@ -35,7 +35,10 @@ class Container:
 
 
 def up(docker: Docker, team: Team, *, build: bool, seconds: int) -> int:
-    """Start everything and wait until the proxy serves; refuses a model or settings that can't be right."""
+    """Start everything and wait until the proxy serves.
+
+    Raises ``ComposeError``, also for a model or settings that can't be right.
+    """
     if reasons := [finding.text for finding in _findings(docker, team) if finding.stops]:
         raise ComposeError("\n  ".join(("not started:", *reasons)))
     refuse_broken(team.model_dir)
@@ -88,7 +91,10 @@ def containers(docker: Docker) -> list[Container]:
 
 
 def parse_containers(text: str) -> list[Container]:
-    """What ``docker compose ps --format json`` means: an object a line, or in older versions one list."""
+    """What ``docker compose ps --format json`` means: an object a line, or in older versions one list.
+
+    Raises ``ComposeError``.
+    """
     try:
         rows: list[Any] = [row for line in text.splitlines() if line.strip() for row in _rows(line)]
         return sorted(

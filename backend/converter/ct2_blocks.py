@@ -82,7 +82,7 @@ class Heap:
 
 
 def rotary_order(head_dim: int, rotary_dim: int) -> Array:
-    """Which of a head's rows stands where: the even rotary ones, the odd ones, the rest."""
+    """Which of a head's rows stands where, int [head_dim]: the even rotary ones, the odd ones, the rest."""
     return np.concatenate(
         [np.arange(0, rotary_dim, 2), np.arange(1, rotary_dim, 2), np.arange(rotary_dim, head_dim)]
     )

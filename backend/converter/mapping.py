@@ -81,7 +81,7 @@ class GptjWeights:
         return Rows(tuple(whole[start : start + step] for start in starts), fused.dtype)
 
     def read(self, name: str) -> "NDArray[np.generic]":
-        """One weight, row-major, in its own type; bfloat16 becomes float32."""
+        """One weight in the shape that ``shape`` tells, in its own type; bfloat16 becomes float32."""
         return self.rows(name).array().reshape(self.shape(name))
 
 

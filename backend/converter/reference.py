@@ -46,7 +46,7 @@ class Weights(Protocol):
         ...
 
     def vector(self, name: str) -> "Array":
-        """A bias or a part of a LayerNorm, by its full name: ``h.0.ln_1.weight``."""
+        """[n]: a bias or a part of a LayerNorm, by its full name: ``h.0.ln_1.weight``."""
         ...
 
     def apply(self, name: str, x: "Array") -> "Array":

@@ -46,7 +46,7 @@ class Tensors(Protocol):
     """A checkpoint."""
 
     def read(self, name: str) -> "Array":
-        """A tensor by its full name there."""
+        """A tensor in its own shape and type, by its full name there."""
         ...
 
 
@@ -64,11 +64,11 @@ class HuggingFaceWeights:
         return _float(self.tensors.read("transformer.wte.weight")[list(ids)])
 
     def vector(self, name: str) -> "Array":
-        """A bias or a part of a LayerNorm."""
+        """[n]: a bias or a part of a LayerNorm."""
         return _float(self.tensors.read(_full(name)))
 
     def apply(self, name: str, x: "Array") -> "Array":
-        """The product with a matrix."""
+        """[…, in] to […, out]: the product with a matrix."""
         before, _, last = name.rpartition(".")
         if self.mp and last in _PARTS:
             fused = self.tensors.read(_full(f"{before}.qkv_proj.weight"))  # [3E, E]
@@ -100,7 +100,7 @@ class FasterTransformerWeights:
         return _float(self._read("model.wte.bin", self.sizes.rows, self._width)[list(ids)])
 
     def vector(self, name: str) -> "Array":
-        """A bias or a part of a LayerNorm; a bias that the ranks share is joined."""
+        """[n]: a bias or a part of a LayerNorm; a bias that the ranks share is joined."""
         if name.endswith("mlp.fc_in.bias"):
             import numpy as np
 
@@ -114,7 +114,7 @@ class FasterTransformerWeights:
         raise KeyError(name)
 
     def apply(self, name: str, x: "Array") -> "Array":
-        """The product with a matrix, of all ranks."""
+        """[…, in] to […, out]: the product with a matrix, of all ranks."""
         import numpy as np
 
         if name == "lm_head":

@@ -19,6 +19,8 @@ async def read_json_body(request: Request, limits: Limits) -> bytes:
     """The body, if it says that it is JSON, is not too long and comes in time.
 
     A web page can make a browser send forms and plain text anywhere without asking; JSON it can't.
+
+    Raises ``BadRequest``, ``BodyTooLarge``, ``BodyTimeout`` or ``ClientGone``.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):

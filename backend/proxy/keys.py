@@ -66,7 +66,7 @@ def key_name(text: str) -> str:
 
 
 def add(path: Path, name: str, *, rate: float | None = None, concurrency: int | None = None) -> str:
-    """Make a key and store its hash; the key itself is returned and nowhere kept."""
+    """Make a key and store its hash; the key itself is returned and nowhere kept. Raises ``KeyFileError``."""
     try:
         key_name(name)
     except ValueError as error:
@@ -80,7 +80,7 @@ def add(path: Path, name: str, *, rate: float | None = None, concurrency: int | 
 
 
 def revoke(path: Path, name: str) -> None:
-    """Forget a key; running servers notice at the next request."""
+    """Forget a key; running servers notice at the next request. Raises ``KeyFileError``."""
     with _changing(path) as records:
         left = [record for record in records if record.name != name]
         if len(left) == len(records):

@@ -108,7 +108,10 @@ class Worker:
                 yield item
 
     async def probe(self, seconds: float) -> None:
-        """Get one real token: from an idle slot by going on with what it holds, or from those that are busy."""
+        """Get one real token: from an idle slot by going on with what it holds, or from those that are busy.
+
+        Raises ``EngineTimeout`` after so many seconds without one, and what the server's failure means.
+        """
         try:
             async with asyncio.timeout(seconds):
                 while (lease := self._pool.take_idle()) is None:

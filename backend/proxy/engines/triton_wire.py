@@ -108,7 +108,7 @@ class TritonWire:
         return {entry.name: (entry.state, entry.reason) for entry in found.models}
 
     async def signature(self, seconds: float) -> Signature:
-        """What the model offers."""
+        """What the model offers. Raises ``Unsuitable`` for one that we can't speak with."""
         request = messages.ModelConfigRequest(name=self._model)
         with self._mapped():
             answer = await self._stub.ModelConfig(request, timeout=seconds)
