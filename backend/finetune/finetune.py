@@ -63,6 +63,11 @@ def finetune(
         raise FinetuneError("--learning-rate: 0 is no training.")
     output.check_place(out, force=options.force, resume=options.resume)
     if options.resume and output.is_finished(out) and not options.force:
+        if (step := output.stopped_after(out)) is not None:
+            raise FinetuneError(
+                f"--out: {out} holds a tuned model, and a training that was to replace it stopped after step {step}. "
+                "Go on with --resume --force."
+            )
         say(f"{out} is finished; there is nothing to go on with.")
         return Tuned(out)
     train, validation = find_data(options.data.resolve())

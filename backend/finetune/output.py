@@ -12,6 +12,7 @@ from typing import Any
 from pilotfish.backend.converter.exchange import exchange, settle
 
 from .problems import FinetuneError
+from .resume import last_whole
 from .work_folder import CHECKPOINTS, WorkFolder
 
 RECORD = "training.json"
@@ -23,6 +24,16 @@ _ADAPTER = "adapter"
 def is_finished(out: Path) -> bool:
     """Whether a training was finished there."""
     return (out / RECORD).is_file()
+
+
+def stopped_after(out: Path) -> int | None:
+    """The step of the last whole checkpoint of a training there that has not come to its end; None: there is none.
+
+    Those of one that has, which --keep-checkpoints leaves, lie beside its result.
+    """
+    folder = WorkFolder(out / CHECKPOINTS)
+    whole = None if folder.result.is_file() else last_whole(folder.path)
+    return whole[1] if whole else None
 
 
 def check_place(out: Path, *, force: bool, resume: bool) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.backend.finetune.output import check_place, held, take_place
+from pilotfish.backend.finetune.output import check_place, held, stopped_after, take_place
 from pilotfish.backend.finetune.problems import FinetuneError
 from pilotfish.backend.finetune.resume import is_whole, last_whole, seal, taken
 from pilotfish.backend.finetune.work_folder import WorkFolder
@@ -136,3 +136,14 @@ def test_room_that_checkpoints_have_is_not_asked_for_again(tmp_path: Path) -> No
         checkpoint(tmp_path, step)
     (tmp_path / "train.blocks").write_bytes(b"x" * 1000)
     assert taken(tmp_path) == 40
+
+
+def test_a_training_that_was_to_replace_a_model_is_known(tmp_path: Path) -> None:
+    """By its checkpoints; those that are kept of a training which came to its end are not of one that stopped."""
+    assert stopped_after(tmp_path) is None
+    folder = WorkFolder(tmp_path / "checkpoints")
+    checkpoint(folder.path, 10)
+    checkpoint(folder.path, 20)
+    assert stopped_after(tmp_path) == 20
+    folder.result.write_text("{}")
+    assert stopped_after(tmp_path) is None

@@ -124,6 +124,9 @@ def test_force_keeps_the_old_model_until_the_new_one_is_whole(base: Path, data: 
         (["--gpus", "0,1"], "names GPUs"),
         (["--gpus", "none"], "neither a number of GPUs nor a list"),
         (["--epochs", "0"], "no training"),
+        (["--learning-rate", "0"], "no training"),
+        (["--quantization", "int8"], "--quantization: this says how the tuned model is converted"),
+        (["--ship", "repository", "--convert-gpus", "2"], "--convert-gpus: CTranslate2 runs a model on one"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
