@@ -52,33 +52,8 @@ def run_finetune(options: argparse.Namespace) -> int:
     from .problems import FinetuneError
     from .ship import agree, check, ship, shipment_of
 
-    _require(
-        [*(["peft"] if options.lora or options.lora_rank else []), *(_COMPILED if options.deepspeed else [])]
-    )
-    asked = FinetuneOptions(
-        base=options.base,
-        data=options.data,
-        out=options.out,
-        cache=(options.cache_dir or user_cache_path("pilotfish")) / "checkpoints",
-        block_size=options.block_size,
-        epochs=options.epochs,
-        max_steps=options.max_steps,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        batch_size=options.batch_size,
-        accumulate=options.accumulate,
-        seed=options.seed,
-        save_steps=options.save_steps,
-        keep_checkpoints=options.keep_checkpoints,
-        lora_rank=options.lora_rank or (_LORA_RANK if options.lora else 0),
-        deepspeed=options.deepspeed or "",
-        gpus=options.gpus or "",
-        gradient_checkpointing=options.gradient_checkpointing,
-        resume=options.resume,
-        force=options.force,
-    )
+    asked = asked_of(options, (options.cache_dir or user_cache_path("pilotfish")) / "checkpoints")
+    _require([*(["peft"] if asked.lora_rank else []), *(_COMPILED if asked.deepspeed else [])])
     try:
         shipment = shipment_of(
             options.ship,
@@ -100,6 +75,34 @@ def run_finetune(options: argparse.Namespace) -> int:
         _say(f"pilotfish-backend: stopped. {_after_stop(asked.out)}")
         return 130
     return 0
+
+
+def asked_of(options: argparse.Namespace, cache: Path) -> FinetuneOptions:
+    """What the command line asks for; a base of the hub is kept in ``cache``."""
+    return FinetuneOptions(
+        base=options.base,
+        data=options.data,
+        out=options.out,
+        cache=cache,
+        block_size=options.block_size,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        batch_size=options.batch_size,
+        accumulate=options.accumulate,
+        seed=options.seed,
+        save_steps=options.save_steps,
+        keep_checkpoints=options.keep_checkpoints,
+        lora_rank=options.lora_rank or (_LORA_RANK if options.lora else 0),
+        deepspeed=options.deepspeed or "",
+        gpus=options.gpus or "",
+        gradient_checkpointing=options.gradient_checkpointing,
+        resume=options.resume,
+        force=options.force,
+    )
 
 
 def _require(libraries: Sequence[str]) -> None:

@@ -5,11 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-FILE = "job.json"
-"""Beside the checkpoints."""
-_FREE = frozenset(
-    ("base", "work", "processes_log", "save_steps", "keep_checkpoints", "threads", "resume", "devices")
-)
+_FREE = frozenset(("base", "work", "save_steps", "keep_checkpoints", "threads", "resume", "devices"))
 """What may be another when a training goes on: places and habits, nothing that the numbers depend on."""
 _WORDS: Mapping[str, str] = {
     "base_fingerprint": "BASE (its files)",

@@ -14,7 +14,7 @@ from pilotfish.backend.finetune.ship import Shipment, check, ship
 )
 def test_a_model_and_its_repository_lie_apart(tmp_path: Path, repository: str, out: str) -> None:
     """Neither in the other: what takes its place whole would take the other away."""
-    with pytest.raises(FinetuneError, match="--ship: .* lie in each other"):
+    with pytest.raises(FinetuneError, match=r"--ship: .* lie in each other"):
         check(Shipment(tmp_path / repository), tmp_path / out)
     check(Shipment(tmp_path / "repo"), tmp_path / "tuned")
 
@@ -29,6 +29,6 @@ def test_what_was_tuned_is_not_lost(tmp_path: Path) -> None:
     command = f"convert '{checkpoint}' --out {tmp_path / 'repo'} --target fastertransformer --gpus 3"
     assert f"Go on with: pilotfish-backend {command}" in str(failed.value)
     shipment = Shipment(tmp_path / "repo", quantization="int8")
-    with pytest.raises(FinetuneError, match="--target ctranslate2 --quantization int8$"):
+    with pytest.raises(FinetuneError, match=r"--target ctranslate2 --quantization int8$"):
         ship(shipment, tmp_path, lambda _: None)
     assert {path.name: path.read_bytes() for path in checkpoint.iterdir()} == before
