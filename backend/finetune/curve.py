@@ -85,6 +85,7 @@ def draw(curve: Curve, path: Path, title: str) -> None:
             xytext=(-6, 8),
             textcoords="offset points",
             ha="right",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
         )
     axes.set(title=title, xlabel="step", ylabel="loss, nats a token")
     axes.grid(visible=True, alpha=0.3)
