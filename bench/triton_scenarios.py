@@ -18,9 +18,9 @@ import psutil
 import harness
 from harness.backend_process import BackendProcess
 from harness.codegen_tokenizer import codegen_tokenizer_json
-from harness.proxy import until
 from harness.triton import TritonProcess
 from harness.triton_models import MODEL_NAME, Event, ScriptedModel, Shape
+from harness.waiting import until
 from scenarios.report import Row, median, milliseconds, percentile
 from triton_clients import TOKEN, Answer, Connection, Direct, Proxied, Target, fields, together
 
@@ -72,7 +72,7 @@ async def scene(
             proxied = Proxied(int(backend.state["port"]))
             async with Direct(triton.url) as direct:
                 made = Scene(model, triton, backend, direct, proxied, quick, count(1000))
-                await until(lambda: made.health()["state"] == "ready", deadline=20)
+                await until(lambda: made.health()["state"] == "ready", seconds=20)
                 try:
                     yield made
                 finally:

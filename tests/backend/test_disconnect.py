@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.proxy import COMPLETIONS, Proxy, served, until
+from harness.proxy import COMPLETIONS, Proxy, served
+from harness.waiting import until
 from pilotfish.backend.proxy.settings import Limits, Settings
 
 DELAY = 0.25  # seconds from the client's leaving until the engine's slot is free
@@ -41,9 +42,9 @@ async def leave(writer: asyncio.StreamWriter, *, rudely: bool) -> None:
 async def freed(made: Proxy, cancelled: int = 1) -> None:
     """All slots are free in time and the engine has seen the cancellations."""
     await until(
-        lambda: made.engine.active == 0 and len(made.engine.cancellations) == cancelled, deadline=DELAY
+        lambda: made.engine.active == 0 and len(made.engine.cancellations) == cancelled, seconds=DELAY
     )
-    await until(lambda: made.service.turnstile.inside == 0 and made.service.slots.running == 0, deadline=1)
+    await until(lambda: made.service.turnstile.inside == 0 and made.service.slots.running == 0, seconds=1)
 
 
 @pytest.mark.parametrize("rudely", [False, True])
@@ -80,7 +81,7 @@ async def test_leaving_while_waiting_for_a_slot() -> None:
         _, writer = await connect(made)
         await until(lambda: made.service.slots.waiting == 1)
         await leave(writer, rudely=False)
-        await until(lambda: made.service.slots.waiting == 0, deadline=DELAY)
+        await until(lambda: made.service.slots.waiting == 0, seconds=DELAY)
         assert len(made.engine.calls) == 1
         await leave(busy, rudely=False)
         await freed(made)
@@ -122,9 +123,9 @@ async def test_a_client_that_does_not_read_holds_nothing_for_ever() -> None:
             prompt = "value" * 300_000
             await asyncio.to_thread(deaf.sendall, post(prompt=prompt, echo=True, n=10, stream=True))
             await until(lambda: made.engine.active > 0)
-            await until(lambda: made.engine.active == 0, deadline=8)
+            await until(lambda: made.engine.active == 0, seconds=8)
             assert max(cancelled.tokens for cancelled in made.engine.cancellations) < 1000
-            await until(lambda: made.service.turnstile.inside == 0, deadline=3)
+            await until(lambda: made.service.turnstile.inside == 0, seconds=3)
         assert (await made.ask(prompt="x", max_tokens=1)).status_code == 200
 
 

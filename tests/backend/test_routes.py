@@ -8,7 +8,8 @@ import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.proxy import error_of, proxy, until
+from harness.proxy import error_of, proxy
+from harness.waiting import until
 from pilotfish.backend.proxy.engines.memory import Failure
 from pilotfish.backend.proxy.settings import Limits, Settings
 
@@ -92,11 +93,11 @@ async def test_health_follows_the_engine_within_seconds() -> None:
     async with proxy() as made:
         made.engine.failure = Failure("unavailable")
         await made.ask(prompt="x")
-        await until(lambda: made.service.vitals.state == "failing", deadline=3)
+        await until(lambda: made.service.vitals.state == "failing", seconds=3)
         assert (await made.http.get("/health/ready")).status_code == 503
         made.engine.failure = None
         started = time.monotonic()
-        await until(lambda: made.service.vitals.state == "ready", deadline=3)
+        await until(lambda: made.service.vitals.state == "ready", seconds=3)
         assert time.monotonic() - started < 2
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from harness.proxy import COMPLETIONS, Front, error_of, until
+from harness.proxy import COMPLETIONS, Front, error_of
 from harness.triton import TritonProcess
 from harness.triton_checks import ask, asked, check_broken_off, check_recovered, check_refused
 from harness.triton_models import GARBAGE, MODEL_NAME, ScriptedModel, Shape
 from harness.triton_proxy import triton_proxy
+from harness.waiting import until
 from pilotfish.backend.proxy.settings import Limits, Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -226,7 +227,7 @@ async def test_the_client_hangs_up(front: Front, team: Team, *, stream: bool) ->
     asked = asyncio.create_task(ask(front, max_tokens=1000, stream=stream))
     await until(team.model.requests)
     asked.cancel()
-    await until(lambda: team.model.ends("cancelled"), deadline=1)
+    await until(lambda: team.model.ends("cancelled"), seconds=1)
     assert team.model.ends("cancelled")[0].tokens < 20
 
 

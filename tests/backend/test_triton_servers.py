@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.proxy import until
+from harness.waiting import until
 from pilotfish.backend.proxy.engines.base import (
     EngineBusy,
     EngineError,

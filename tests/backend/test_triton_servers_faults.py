@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.proxy import error_of, until
+from harness.proxy import error_of
 from harness.triton import TritonProcess, free_ports
 from harness.triton_checks import RECOVERY, ask, asked, check_recovered, check_refused
 from harness.triton_models import ScriptedModel, Shape
 from harness.triton_proxy import ready_servers, triton_proxy
+from harness.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

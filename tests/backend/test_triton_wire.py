@@ -9,9 +9,9 @@ import grpc
 import pytest
 import trustme
 
-from harness.proxy import until
 from harness.triton import TritonProcess
 from harness.triton_models import MODEL_NAME, ScriptedModel
+from harness.waiting import until
 from pilotfish.backend.proxy.engines.base import (
     EngineBusy,
     EngineError,

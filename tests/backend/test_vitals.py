@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.proxy import until
+from harness.waiting import until
 from pilotfish.backend.proxy.engines.memory import Failure, MemoryEngine, MemorySettings
 from pilotfish.backend.proxy.errors import Unavailable
 from pilotfish.backend.proxy.settings import Settings

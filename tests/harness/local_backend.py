@@ -1,13 +1,12 @@
 """What tests of the launcher share: a stand-in for the backend's program, and a place where it leaves its traces."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -124,10 +123,3 @@ def kill_window(process: subprocess.Popen[str]) -> None:
     """Kill -9 for an editor's language server."""
     process.kill()
     process.communicate(timeout=10)
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from harness.waiting import until
 from pilotfish.backend.proxy.app import create_app
 from pilotfish.backend.proxy.bind import listen
 from pilotfish.backend.proxy.engines.base import Engine
@@ -142,10 +143,3 @@ async def serving(
             server.should_exit = True
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-
-async def until(condition: Callable[[], object], *, deadline: float = 10.0) -> None:
-    """Poll until the condition holds. Raises TimeoutError."""
-    async with asyncio.timeout(deadline):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -16,9 +16,9 @@ import pytest
 import tritonclient.grpc as grpc_client
 from tritonclient.utils import InferenceServerException
 
-from harness.proxy import until
 from harness.triton import SHARED_MEMORY, TritonError, TritonProcess
 from harness.triton_models import MODEL_NAME, ScriptedModel, Shape
+from harness.waiting import until
 
 TENSORS: dict[str, np.ndarray[Any, Any]] = {
     "input_ids": np.array([[7, 8, 9]], np.uint32),

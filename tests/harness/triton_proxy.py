@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.proxy import Front, serving, until
+from harness.proxy import Front, serving
 from harness.triton_models import MODEL_NAME
+from harness.waiting import until
 from pilotfish.backend.proxy.engines.triton import TritonEngine, TritonSettings
 from pilotfish.backend.proxy.settings import Settings
 

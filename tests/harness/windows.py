@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.environment import isolated
 from harness.fake_teller import FakeTeller
-from harness.local_backend import TINY, LocalBackends, until
+from harness.local_backend import TINY, LocalBackends
+from harness.waiting import until
 from pilotfish.lsp.client import BackendError, CompletionRequest
 from pilotfish.lsp.completer import Link
 from pilotfish.lsp.connection import Connection

@@ -1,12 +1,13 @@
 """Several suggestions for who asks by hand, over a fake backend."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from harness.fake_backend import MODEL, FakeSource, Stream
+from harness.waiting import until
 from pilotfish.lsp import alternatives
 from pilotfish.lsp.activity import Activity
 from pilotfish.lsp.alternatives import Alternatives
@@ -71,13 +72,6 @@ class Editor:
         stream.feed(text + "\n\n\n")
         stream.end()
         return stream
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 def opened(device: str) -> Editor:

@@ -1,12 +1,13 @@
 """The request manager over a fake backend: who is answered, with what, and what becomes of the calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from harness.fake_backend import FakeSource, Stream
+from harness.waiting import until
 from pilotfish.lsp import sessions
 from pilotfish.lsp.client import BackendUnreachable
 from pilotfish.lsp.completer import Completer
@@ -75,13 +76,6 @@ class Editor:
         suggestion = await task
         assert suggestion is not None
         return suggestion
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

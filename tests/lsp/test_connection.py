@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.local_backend import LocalBackends, until
+from harness.local_backend import LocalBackends
 from harness.processes import MockBackend, free_port
+from harness.waiting import until
 from harness.windows import Window, Windows
 from pilotfish.lsp.client import BackendUnreachable
 from pilotfish.lsp.secret import Secret

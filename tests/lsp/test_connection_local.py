@@ -10,8 +10,9 @@ import pytest
 from harness.editor import INLINE
 from harness.fake_teller import FakeTeller
 from harness.fixtures import OpenEditor
-from harness.local_backend import TINY, LocalBackends, until
+from harness.local_backend import TINY, LocalBackends
 from harness.lsp_client import RpcError
+from harness.waiting import until
 from harness.windows import Windows
 from pilotfish.lsp.client import BackendError, BackendUnreachable
 from pilotfish.lsp.connection import Connection

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.local_backend import until
+from harness.waiting import until
 from pilotfish.lsp.backend_errors import BadSetting
 from pilotfish.lsp.key_command import read_key
 from pilotfish.lsp.processes import is_running

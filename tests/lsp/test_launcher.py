@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.local_backend import PROGRAM, LocalBackends, kill, until, window_process
+from harness.local_backend import PROGRAM, LocalBackends, kill, window_process
+from harness.waiting import until
 from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.launcher_errors import (
     ModelMissing,

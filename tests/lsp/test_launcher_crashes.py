@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.local_backend import LocalBackends, kill, kill_window, until, window_process
+from harness.local_backend import LocalBackends, kill, kill_window, window_process
+from harness.waiting import until
 from pilotfish.lsp.launcher_errors import (
     CrashLoop,
     StartFailed,

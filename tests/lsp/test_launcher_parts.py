@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from harness.local_backend import until
+from harness.waiting import until
 from pilotfish.lsp import program
 from pilotfish.lsp.catalogue import CatalogueModel, list_models, parse_models
 from pilotfish.lsp.child_environment import clean_environment, safe_path

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.environment import isolated
-from harness.local_backend import until
+from harness.waiting import until
 from pilotfish.lsp.client import CompletionRequest, Endpoint, HttpBackend, Unauthorized, choose_model
 from pilotfish.lsp.launcher import Launcher, Recipe
 from pilotfish.lsp.launcher_errors import ModelMissing, StartFailed, UnknownModel
