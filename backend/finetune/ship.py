@@ -1,5 +1,6 @@
 """From a tuned checkpoint to what is served: converted, verified, and what to type next."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -75,6 +76,11 @@ def check(shipment: Shipment, out: Path) -> None:
     repository = shipment.repository.resolve()
     if repository.is_relative_to(out) or out.is_relative_to(repository):
         raise FinetuneError(f"--ship: {repository} and --out {out} lie in each other. Name another folder.")
+    parent = next(each for each in repository.parents if each.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise FinetuneError(
+            f"--ship: {repository} can't be made: {parent} is no folder that may be written to."
+        )
     try:
         check_place(repository, force=shipment.force)
     except ConvertError as error:

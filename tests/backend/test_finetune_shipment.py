@@ -6,7 +6,7 @@ import pytest
 
 from pilotfish.backend.converter.architecture import Architecture
 from pilotfish.backend.finetune.problems import FinetuneError
-from pilotfish.backend.finetune.ship import Shipment, agree, shipment_of
+from pilotfish.backend.finetune.ship import Shipment, agree, check, shipment_of
 
 CODEGEN = Architecture(family="codegen", layers=2, heads=4, head_dim=16, rotary_dim=8, rows=51200)
 
@@ -57,3 +57,12 @@ def test_what_can_not_be_converted_is_said_before_the_training(shipment: Shipmen
 def test_what_can_be_converted_passes(target: str) -> None:
     """By itself either target takes a CodeGen."""
     agree(Shipment(target=target), CODEGEN)
+
+
+def test_a_place_that_can_not_be_written_to_is_said_before_the_training(tmp_path: Path) -> None:
+    """Below a file there will be no repository; below a folder that is not there yet there will be."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FinetuneError, match=r"--ship: .*repository can't be made: .*file is no folder"):
+        check(Shipment(tmp_path / "file" / "deep" / "repository"), tmp_path / "out")
+    check(Shipment(tmp_path / "new" / "repository"), tmp_path / "out")
+    assert not (tmp_path / "new").exists()
