@@ -25,7 +25,7 @@ from .memory import disk, need, readable_need
 from .options import FinetuneOptions
 from .problems import FinetuneError
 from .resume import drop_after, last_whole, taken
-from .show import shown_on
+from .show import counted, shown_on
 from .tokens import Packed, data_fingerprint, find_data, pack_file, write_packed
 from .work_folder import WorkFolder
 from .workers import Workers
@@ -217,10 +217,11 @@ def _clear(folder: Path) -> None:
 
 def _say_what(job: Job, base: Base, devices: Devices, say: Say) -> None:
     what = f"an adapter of rank {job.lora_rank}" if job.lora_rank else "all weights"
-    where = f"{devices.world} GPU(s)" if devices.kind == "cuda" else f"the CPU, {devices.world} process(es)"
+    cpu = f"the CPU, {counted(devices.world, 'process', 'processes')}"
+    where = counted(devices.world, "GPU") if devices.kind == "cuda" else cpu
     say(
         f"{base.architecture.family} of {base.parameters / 1e6:,.1f} million parameters and {job.rows} rows; training "
-        f"{what} on {where}, in {job.precision}, {job.step_blocks} block(s) of {job.block_size} tokens a step"
+        f"{what} on {where}, in {job.precision}, {counted(job.step_blocks, 'block')} of {job.block_size} tokens a step"
     )
 
 
@@ -242,7 +243,8 @@ def _pack(data: Mapping[str, Path | None], base: Base, job: Job, folder: WorkFol
             )
         if one.blocks:
             packed[part] = one
-            say(f"{part}: {one.files} files, {one.tokens:,} tokens in {one.blocks} blocks")
+            amount = f"{counted(one.files, 'file')}, {counted(one.tokens, 'token')} in {counted(one.blocks, 'block')}"
+            say(f"{part}: {amount}")
     if "train" not in packed:
         raise FinetuneError(f"--data: {data['train']} holds no text, so there is nothing to learn.")
     if "validation" not in packed:
@@ -300,7 +302,9 @@ def _finish(job: Job, base: Base, folder: WorkFolder, out: Path, say: Say) -> Tu
     if curve.evaluations:
         first, last = curve.evaluations[0], curve.evaluations[-1]
         say(f"Perplexity on the validation files: {perplexity(first.loss):.2f} → {perplexity(last.loss):.2f}")
-    say(f"{out}: the tuned model, after {result['steps']} steps; {curve.tokens_per_second:,.0f} tokens/s")
+    say(
+        f"{out}: the tuned model, after {counted(result['steps'], 'step')}; {curve.tokens_per_second:,.0f} tokens/s"
+    )
     return Tuned(out, curve, result["steps"], result["seconds"])
 
 

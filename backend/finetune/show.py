@@ -111,6 +111,11 @@ def shown_on(out: TextIO) -> Iterator[Show]:
         yield Bars(bars)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """As people say it: 1 block, 2 blocks."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def _step(event: Event, total: int) -> str:
     rate = event.tokens / event.seconds if event.seconds else 0.0
     return f"step {event.step} of {total}, loss {event.loss:.3f}, {rate:,.0f} tokens/s"
@@ -118,5 +123,5 @@ def _step(event: Event, total: int) -> str:
 
 def _evaluated(event: Event) -> str:
     found = f"loss {event.loss:.3f}, perplexity {perplexity(event.loss):,.2f}"
-    when = f"After {event.step} steps" if event.step else "Before the training"
+    when = f"After {counted(event.step, 'step')}" if event.step else "Before the training"
     return f"{when}, on the validation files: {found}"

@@ -18,7 +18,7 @@ from pilotfish.backend.finetune.launcher import commands
 from pilotfish.backend.finetune.memory import disk, need
 from pilotfish.backend.finetune.problems import FinetuneError
 from pilotfish.backend.finetune.resume import drop_after, last_whole, seal
-from pilotfish.backend.finetune.show import Lines
+from pilotfish.backend.finetune.show import Lines, counted
 
 GIB = 1 << 30
 CODEGEN_350M = {"layers": 20, "hidden": 1024, "heads": 16}
@@ -244,3 +244,9 @@ def test_lines_for_a_log() -> None:
         "  step 3 of 3, loss 2.000, 200 tokens/s",
         "  After 3 steps, on the validation files: loss 1.000, perplexity 2.72",
     ]
+
+
+def test_numbers_are_said_as_people_say_them() -> None:
+    """One block, two blocks, a thousand with a comma."""
+    assert [counted(number, "block") for number in (0, 1, 2000)] == ["0 blocks", "1 block", "2,000 blocks"]
+    assert counted(2, "process", "processes") == "2 processes"
