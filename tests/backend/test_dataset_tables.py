@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pilotfish.backend.finetune.dataset import tables
+from pilotfish.backend.finetune.dataset import hub_rows, tables
 from pilotfish.backend.finetune.dataset.examine import Item
 from pilotfish.backend.finetune.dataset.options import DatasetError, DatasetOptions
 from pilotfish.backend.finetune.dataset.sources import Kind, items_of, recognised
@@ -69,6 +70,42 @@ def test_a_table_without_a_head_is_not_shown_whole(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="has no column 'text'") as refused:
         texts(file)
     assert len(str(refused.value)) < 500 + len(str(file))
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json", "rows.txt"])
+def test_bytes_that_are_no_utf8_do_not_end_the_table(tmp_path: Path, name: str) -> None:
+    """They come as what Python makes of them, so that the one row can be left out."""
+    file = tmp_path / name
+    content = {"rows.csv": b"text\ncaf\xe9\n", "rows.json": b'{"text": "caf\xe9"}\n', "rows.txt": b"caf\xe9"}
+    file.write_bytes(content[name])
+    assert texts(file) == ["caf\udce9"]
+
+
+def test_a_later_row_may_lack_its_text(tmp_path: Path) -> None:
+    """Only the first says what columns there are; the others are counted as rows without text."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "a"}\n{"code": "b"}\n{"text": "c"}\n')
+    assert texts(file) == ["a", None, "c"]
+
+
+def test_a_field_that_is_no_row_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a quote is never closed."""
+    monkeypatch.setattr(tables, "LONGEST", 1000)
+    file = tmp_path / "rows.csv"
+    file.write_text("text\na\n" + '"' + "x" * 2000 + "\n")
+    with pytest.raises(DatasetError, match=r"rows\.csv, line \d: field larger"):
+        texts(file)
+
+
+def test_the_only_split_is_read() -> None:
+    """Whatever it is called; of several, the one for training; none of several others is a guess."""
+    columns = SimpleNamespace(column_names=["text"])
+    assert hub_rows._checked("a/b", {"test": columns}, "text") is columns
+    assert hub_rows._checked("a/b", {"test": object(), "train": columns}, "text") is columns
+    with pytest.raises(DatasetError, match="has no split 'train', but test, other"):
+        hub_rows._checked("a/b", {"test": columns, "other": columns}, "text")
 
 
 WRONG = {

@@ -15,7 +15,7 @@ from pilotfish.backend.finetune.dataset.secret_values import is_assigned_secret,
 from pilotfish.backend.finetune.dataset.split import part_of, validation_groups
 
 NAMES = {
-    "lock": "package-lock.json Cargo.lock poetry.lock go.sum uv.lock yarn.lock Gemfile.lock",
+    "lock": "package-lock.json Cargo.lock poetry.lock go.sum uv.lock yarn.lock Gemfile.lock Package.resolved Our.lock",
     "minified": "jquery.min.js site-min.css app.MIN.JS",
     "generated": "api_pb2.py api_pb2_grpc.pyi api.pb.go user.g.dart Form.Designer.cs app.js.map x_generated.go",
     "secret-name": ".env .env.local prod.env server.pem id_rsa credentials secrets.yaml .netrc .npmrc x.tfvars"
@@ -44,6 +44,7 @@ BYTES = {
     b"a = 1\n": ("a = 1\n", None),
     b"\xef\xbb\xbfa\r\nb\rc\n": ("a\nb\nc\n", None),
     "größe = '文'\n".encode(): ("größe = '文'\n", None),
+    b"old\rmac\r": ("old\nmac\n", None),
     b"a\x00b": ("", "binary"),
     b"caf\xe9 = 1\n": ("", "not-utf8"),
     "a = 1".encode("utf-16"): ("", "not-utf8"),
@@ -96,6 +97,9 @@ def test_minified() -> None:
     assert why_left_by_text(("x" * 170 + "\n") * 50, "a.js") == "minified"
     assert why_left_by_text("a = 1\n" * 200 + "b = '" + "x" * 3000 + "'\n", "a.py") is None
     assert why_left_by_text(("word " * 60 + "\n\n") * 9, "a.md") is None
+    assert why_left_by_text("word " * 60, "README.MD") is None
+    assert why_left_by_text("word " * 5000, "a.md") == "minified"
+    assert why_left_by_text("a = 1\n" * 5000 + "b = '" + "x" * 5001 + "'\n", "a.py") == "minified"
     assert why_left_by_text(" \n\t\n", "a.py") == "empty"
 
 
@@ -119,12 +123,35 @@ def test_licences() -> None:
     assert (
         folder_licence({"LICENSE": "SPDX-License-Identifier: MIT", "COPYING": bsd}) == "BSD-2-Clause AND MIT"
     )
+    either = {"LICENSE": "SPDX-License-Identifier: MIT OR Apache-2.0", "COPYING": bsd}
+    assert folder_licence(either) == "BSD-2-Clause AND (MIT OR Apache-2.0)"
     names = "LICENSE LICENCE.txt COPYING LICENSE-MIT license.md UNLICENSE COPYING.LESSER"
     assert all(map(is_licence_file, names.split()))
     assert not any(map(is_licence_file, ("license.py", "licence.ts", "licensing.md", "license_server.go")))
 
 
+LICENCES = {
+    "MPL-2.0": "Mozilla Public License Version 2.0\n1. Definitions",
+    "EPL-2.0": "Eclipse Public License - v 2.0",
+    "BSL-1.0": "Boost Software License - Version 1.0 - August 17th, 2003",
+    "PSF-2.0": "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2",
+    "CC0-1.0": "Creative Commons CC0 1.0 Universal",
+    "Unlicense": "This is free software released into the public domain. See <https://unlicense.org>",
+    "Zlib": "must not be misrepresented; 2. Altered source versions must be plainly marked as such",
+    "ISC": "Permission to use, copy, modify, and/or distribute, provided that the above copyright notice appears",
+    "0BSD": "Permission to use, copy, modify, and/or distribute this software for any purpose is hereby granted.",
+}
+
+
+@pytest.mark.parametrize("licence", LICENCES)
+def test_a_licence_is_known_by_its_words(licence: str) -> None:
+    """In whatever lines and case they stand."""
+    text = LICENCES[licence]
+    assert text_licence(text) == text_licence(text.replace(" ", "\n ").upper()) == licence
+
+
 ORIGINS = {
+    '"https://git.example.com/team/app"': "git.example.com/team/app",
     "https://bob:s3cret@git.example.com:8443/team/app.git": "git.example.com/team/app",
     "https://token@git.example.com/app?x=token": "git.example.com/app",
     "git@git.example.com:team/app.git": "git.example.com/team/app",
@@ -148,6 +175,9 @@ def test_passwords_and_placeholders() -> None:
     assert not any(
         map(is_password, ("password", "postgres", "guest", "${PASSWORD1}", "pass", "%(password1)s", "joe1"))
     )
+    assert not any(map(is_password, ("Password123", "a1b2c")))
+    # A word that everyone writes, one that repeats itself, one that is too short.
+    assert not any(map(is_assigned_secret, ("Password123", "a1a1a1a1a1a1", "aB3dE5f")))
     assert all(map(is_assigned_secret, ("Winter2024!prod", "9f8d7c6b5a4e3d2c1b0a")))
     assert not any(
         map(is_assigned_secret, ("user_password_2", "changeme", "short1", "two words 1", "{{ secret1 }}"))
@@ -168,5 +198,10 @@ def test_the_split_goes_by_names() -> None:
     for share in (0.0001, 0.9999):
         few = validation_groups({0: ("r", "a"), 1: ("r", "b"), 2: ("r", "c")}, share, 0)
         assert 0 < len(few) < 3
+    three = {number: ("r", f"{number}.py") for number in range(3)}
+    places = {number: part_of(*name, 0) for number, name in three.items()}
+    assert validation_groups(three, 0.0001, 0) == {min(places, key=places.__getitem__)}
+    assert three.keys() - validation_groups(three, 0.9999, 0) == {max(places, key=places.__getitem__)}
+    assert part_of("one", "a.py", 0) != part_of("two", "a.py", 0)
     assert not any(validation_groups({0: ("r", "a")}, 0.5, seed) for seed in range(9))
     assert 0 <= part_of("repo", "größe.py", 0) < 1

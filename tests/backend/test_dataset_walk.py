@@ -263,6 +263,8 @@ def test_no_line_break_comes_in_by_a_folder_above_the_source(tmp_path: Path) -> 
     write(tmp_path, {"odd\nname/src/a.py": "x", "src/a\x9b.py": "x"})
     assert seen(tmp_path / "odd\nname" / "src") == ({}, Counter({"odd-name": 1}))
     assert seen(tmp_path / "src") == ({}, Counter({"odd-name": 1}))
+    write(tmp_path, {"top/odd\nname/a.py": "x", "top/odd\nname/b.py": "x"})
+    assert seen(tmp_path / "top") == ({}, Counter({"odd-name": 1}))  # the folder, once
 
 
 def test_histories_are_no_sources(tmp_path: Path) -> None:
@@ -295,3 +297,58 @@ def test_a_folder_that_is_left_out_is_named(tmp_path: Path) -> None:
         ("vendored", "app", "src/vendor"),
         ("ignored", "", ""),
     }
+
+
+def test_what_attributes_say(tmp_path: Path) -> None:
+    """The repository's own list counts too; off is off in all its spellings, and what is no pattern marks nothing."""
+    repository(tmp_path)
+    attributes = """\
+*.py linguist-vendored
+on.py linguist-vendored=false
+zero.py linguist-vendored=0
+minus.py -linguist-vendored
+unset.py !linguist-vendored
+vendor/** linguist-vendored
+!a.c linguist-generated
+[attr]b.c linguist-generated
+"""
+    names = ("x.py", "on.py", "zero.py", "minus.py", "unset.py", "vendor/a.c", "a.c", "ab.c")
+    write(tmp_path, {".git/info/attributes": attributes, **dict.fromkeys(names, "x")})
+    found, left = seen(tmp_path)
+    assert set(found) == {"on.py", "zero.py", "minus.py", "unset.py", "a.c", "ab.c"}
+    assert left == {"vendored": 2}
+
+
+def test_rules_and_licences_that_are_links_are_not_read(tmp_path: Path) -> None:
+    """They may lead anywhere, and git does not follow them either."""
+    write(tmp_path, {"rules": "*.py\n", "licence": "SPDX-License-Identifier: MIT", "app/a.py": "x"})
+    (tmp_path / "app" / ".gitignore").symlink_to("../rules")
+    (tmp_path / "app" / "LICENSE").symlink_to("../licence")
+    found, left = seen(tmp_path / "app")
+    assert {path: each.licence for path, each in found.items()} == {"a.py": None}
+    assert left == {"link": 2}
+
+
+def test_a_second_work_tree_is_of_the_same_repository(tmp_path: Path) -> None:
+    """Its origin, and the list of what is ignored, are the first one's."""
+    repository(tmp_path / "app", "https://git.example.com/team/app")
+    write(
+        tmp_path,
+        {
+            "app/.git/info/exclude": "*.log\n",
+            "app/.git/worktrees/two/commondir": "../..\n",
+            "two/.git": f"gitdir: {tmp_path}/app/.git/worktrees/two\n",
+            "two/a.py": "x",
+            "two/b.log": "x",
+        },
+    )
+    found, left = seen(tmp_path / "two")
+    assert {(each.repo, each.path) for each in found.values()} == {("git.example.com/team/app", "a.py")}
+    assert left == {"ignored": 1}
+
+
+def test_a_file_of_just_the_size_is_taken(tmp_path: Path) -> None:
+    """Of one byte more it is too large."""
+    write(tmp_path, {"a.py": "x" * 10, "b.py": "x" * 11})
+    found, left = seen(tmp_path, max_size=10)
+    assert (set(found), left) == ({"a.py"}, {"too-large": 1})

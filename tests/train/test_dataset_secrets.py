@@ -27,6 +27,12 @@ PLANTED = {
     ),
     "g = 'AIza" + "SyB1234567890abcdefghijklmnopqrstuv'": "Google API Key",
     "hf_" + "abcdefghijKLMNOPQRSTuvwxyzABCDEFGH": "Hugging Face Token",
+    "sk-ant-api03-" + "aB3dE5fG7h" * 4: "Anthropic API Key",
+    "sk-proj-" + "aB3dE5fG7h" * 5: "OpenAI Token",
+    "cloudant_password = '" + "a1b2c3d4" * 8 + "'": "Cloudant Credentials",
+    "secret_access_key = '" + "a1b2c3d4" * 6 + "'": "IBM COS HMAC Credentials",
+    "softlayer_api_key = '" + "a1b2c3d4" * 8 + "'": "SoftLayer Credentials",
+    "name = lookup('a'); api_key = '9f8d7c6b5a4e3d2c1b0a'": "Secret Keyword",
     "api_key = '" + "0123456789abcdef" * 3 + "'  # cos_secret_access_key": "Secret Keyword",
     'DB_PASSWORD = "Winter2031!prod"': "Secret Keyword",
     'DB_PASSWORD: str = "Winter2031!prod"': "Secret Keyword",
@@ -49,6 +55,10 @@ HARMLESS = (
     "host = '93.184.216.34'",
     "uuid = 'f47ac10b-58cc-4372-a567-0e02b2c3d479'",
     'api_key = "9f8d7c6b5a4e3d2c1b0a"  # pragma: allowlist secret',
+    "g = 'AIza" + "SyB1234567890abcdefghijklmnopqrstuv'  # pragma: allowlist secret",
+    'url = "http://user:0123456789abcdef@host/"',
+    'kind = "APCollectionView"',
+    "password = read_secret('db_pass_1a2b3c4d')",
 )
 
 

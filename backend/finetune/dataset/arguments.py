@@ -7,7 +7,7 @@ from pathlib import Path
 from pilotfish.backend.argument_types import positive
 from pilotfish.backend.models.progress import shown_on
 
-from .options import MAX_FILE_SIZE, VALIDATION
+from .options import MAX_FILE_SIZE, VALIDATION, DatasetOptions
 
 
 def add_dataset(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,20 +69,11 @@ status: 0 done, 1 can't be done, 130 interrupted."""
 def run_dataset(options: argparse.Namespace) -> int:
     """Build; the exit status: 0 done, 1 it can't be done, 130 interrupted."""
     from .build import build
-    from .options import DatasetError, DatasetOptions
+    from .options import DatasetError
     from .processes import usable_processors
     from .report import report_lines
 
-    asked = DatasetOptions(
-        sources=tuple(options.sources),
-        out=options.out,
-        validation=options.validation,
-        max_file_size=options.max_file_size,
-        text_column=options.text_column,
-        seed=options.seed,
-        force=options.force,
-        processes=usable_processors(),
-    )
+    asked = asked_of(options, usable_processors())
     try:
         with shown_on(sys.stderr) as progress:
             report = build(asked, progress)
@@ -96,6 +87,20 @@ def run_dataset(options: argparse.Namespace) -> int:
         _say(line)
     _say(f"Train on it: pilotfish-backend finetune BASE --data {asked.out} --out MODEL")
     return 0
+
+
+def asked_of(options: argparse.Namespace, processes: int) -> DatasetOptions:
+    """What the command line asks for."""
+    return DatasetOptions(
+        sources=tuple(options.sources),
+        out=options.out,
+        validation=options.validation,
+        max_file_size=options.max_file_size,
+        text_column=options.text_column,
+        seed=options.seed,
+        force=options.force,
+        processes=processes,
+    )
 
 
 def _share(text: str) -> float:

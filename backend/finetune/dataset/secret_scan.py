@@ -103,12 +103,9 @@ _TESTS: Mapping[str, Callable[[str, str], bool]] = {
 
 def _assigned(line: str, path: str) -> list[str]:
     """What is given to names that sound like secrets."""
-    from detect_secrets.filters import heuristic
     from detect_secrets.plugins import keyword
     from detect_secrets.util.filetype import determine_file_type
 
-    if heuristic.is_indirect_reference(line):
-        return []
     quoted = keyword.QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP
     patterns = keyword.REGEX_BY_FILETYPE.get(determine_file_type(path), quoted)
     tokens = [hit[1] for hit in ACCESS_TOKEN.finditer(line)]

@@ -58,8 +58,11 @@ def is_password(value: str) -> bool:
 
 
 def is_assigned_secret(value: str) -> bool:
-    """Whether what is assigned to a name such as ``password`` or ``api_key`` may be a secret."""
-    if len(value) < 8 or any(map(str.isspace, value)) or value.lower() in _PLACEHOLDERS:
+    """Whether what is assigned to a name such as ``password`` or ``api_key`` may be a secret.
+
+    Fewer than eight characters have too little entropy for one.
+    """
+    if any(map(str.isspace, value)) or value.lower() in _PLACEHOLDERS:
         return False
     return _mixed(value) and entropy(value) >= 3.0 and not (_REFERENCE.match(value) or _NAME.fullmatch(value))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 def part_of(repo: str, path: str, seed: int) -> float:
     """A number from 0 to 1 (excluded) that depends on a file's name alone, so that it stays on its side."""
-    digest = hashlib.sha256(f"{seed}\0{repo}\0{path}".encode("utf-8", "replace")).digest()
+    digest = hashlib.sha256(f"{seed}\0{repo}\0{path}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
