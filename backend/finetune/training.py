@@ -102,6 +102,12 @@ def _trainer_class() -> Any:
             self.control: Any = handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
 
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            """As a Trainer does, but leave a step to a long warm-up: its first is of rate 0 and learns nothing."""
+            if self.args.get_warmup_steps(num_training_steps) >= num_training_steps:
+                self.args.warmup_steps = num_training_steps - 1
+            return super().create_scheduler(num_training_steps, optimizer)
+
     return Tuner
 
 

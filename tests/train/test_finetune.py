@@ -100,6 +100,15 @@ def test_a_place_that_can_not_be_shipped_to_is_said_first(base: Path, data: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_training_of_one_step_learns(base: Path, data: Path, tmp_path: Path) -> None:
+    """As of a small data set with a large --accumulate: the warm-up, of which the first step is 0, does not have it."""
+    done = run(command(base, data, tmp_path / "out", *SHORT, "--max-steps", "1"))
+    assert done.status == 0, done.said
+    found = record(tmp_path / "out")
+    assert [step["learning_rate"] for step in found["steps"]] == [1e-3]
+    assert found["validation"][1]["loss"] < found["validation"][0]["loss"]
+
+
 def test_force_keeps_the_old_model_until_the_new_one_is_whole(base: Path, data: Path, tuned: Path) -> None:
     """While a forced run trains, and after Ctrl+C ended it, the model that it would replace is there."""
     before = (tuned / "model.safetensors").read_bytes()
