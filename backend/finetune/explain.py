@@ -71,9 +71,10 @@ def explain(job: Job, evidence: Evidence) -> str:
                 return _told(cause.what, cause.advice(job), f"It said: {_line(text, match.start())}")
     if killed := _signal(evidence):
         return _by_signal(job, killed, evidence.shared_memory)
-    if own or evidence.failures:
-        failure = (own or evidence.failures)[0]
-        return f"the training failed: {failure.kind}: {_line(failure.message.strip(), 0)}"
+    if own:
+        return f"the training failed: {own[0].kind}: {_line(own[0].message.strip(), 0)}"
+    if evidence.failures:
+        return _by_nobody(job, evidence)
     last = "\n  ".join(evidence.log.strip().splitlines()[-_LAST_LINES:])
     return f"the training failed, and its last words were:\n  {last or '(none)'}"
 
@@ -93,12 +94,24 @@ def _by_signal(job: Job, number: int, shared_memory: int) -> str:
     if number == signal.SIGKILL:
         what = f"a worker was killed ({name}), most often by the system for want of memory (dmesg tells)"
         return _told(what, HOST_MEMORY.advice(job))
-    small = f"{_SHARED_FOLDER} has {readable(shared_memory)} here, which is little for {job.world} processes"
     if number in _BY_FULL_MEMORY and job.world > 1 and shared_memory < _ENOUGH_SHARED:
-        return _told(
-            f"a worker died of {name}, as it does when {SHARED_MEMORY.what}", SHARED_MEMORY.advice(job), small
-        )
+        what = f"a worker died of {name}, as it does when {SHARED_MEMORY.what}"
+        return _told(what, SHARED_MEMORY.advice(job), _little(job, shared_memory))
     return f"a worker died of {name}."
+
+
+def _by_nobody(job: Job, evidence: Evidence) -> str:
+    """There are echoes alone: DeepSpeed's launcher may have seen the end of who said them before that of the first."""
+    echo = evidence.failures[0]
+    said = f"Another said of it: {echo.kind}: {_line(echo.message.strip(), 0)}"
+    if job.world > 1 and evidence.shared_memory < _ENOUGH_SHARED:
+        what = f"a worker ended without a word, as it does when {SHARED_MEMORY.what}"
+        return _told(what, SHARED_MEMORY.advice(job), f"{_little(job, evidence.shared_memory)}. {said}")
+    return f"a worker ended without a word; the system may have killed it (dmesg tells).\n  {said}"
+
+
+def _little(job: Job, shared_memory: int) -> str:
+    return f"{_SHARED_FOLDER} has {readable(shared_memory)} here, which is little for {job.world} processes"
 
 
 def _signal(evidence: Evidence) -> int:

@@ -219,3 +219,14 @@ def test_the_cause_on_gpus(evidence: Evidence, told: Sequence[str]) -> None:
     """NCCL names memory that is full; what it says of another worker's end is no cause."""
     said = explain(replace(JOB, world=2), evidence)
     assert [words for words in told if words not in said] == []
+
+
+def test_echoes_alone() -> None:
+    """Where only those are left who lost another worker, it is said that it is gone, and what may have ended it."""
+    small = explain(replace(JOB, world=2), Evidence([NCCL_ECHO], [1], shared_memory=64 << 20))
+    assert "ended without a word, as it does when /dev/shm" in small
+    assert "--shm-size" in small
+    assert "Another said of it: torch.distributed.DistBackendError: NCCL error in" in small
+    large = explain(replace(JOB, world=2), Evidence([NCCL_ECHO], [1], shared_memory=8 << 30))
+    assert "ended without a word; the system may have killed it (dmesg tells)" in large
+    assert "--shm-size" not in large
