@@ -312,7 +312,7 @@ vendor/** linguist-vendored
 !a.c linguist-generated
 [attr]b.c linguist-generated
 """
-    names = ("x.py", "on.py", "zero.py", "minus.py", "unset.py", "vendor/a.c", "a.c", "ab.c")
+    names = ("x.py", "on.py", "zero.py", "minus.py", "unset.py", "vendor/a.c", "vendor/b.c", "a.c", "ab.c")
     write(tmp_path, {".git/info/attributes": attributes, **dict.fromkeys(names, "x")})
     found, left = seen(tmp_path)
     assert set(found) == {"on.py", "zero.py", "minus.py", "unset.py", "a.c", "ab.c"}
