@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from .job import Job
 
+MEETING_HOST = "127.0.0.1"
+"""Where the processes of a training meet: all are on one machine."""
 _QUIET: Mapping[str, str] = {
     # Nothing leaves the machine, and nothing is looked up elsewhere.
     "HF_HUB_OFFLINE": "1",
@@ -61,7 +63,7 @@ def rank_environment(own: Mapping[str, str], rank: int, world: int, port: int) -
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(world),
         "LOCAL_WORLD_SIZE": str(world),
-        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_ADDR": MEETING_HOST,
         "MASTER_PORT": str(port),
     }
 

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
-from .environment import deepspeed_environment, rank_environment
+from .environment import MEETING_HOST, deepspeed_environment, rank_environment
 from .job import Job
 
 _WORKER = "pilotfish.backend.finetune.worker"
@@ -23,7 +23,10 @@ def commands(job: Job, file: str, python: str, environment: Mapping[str, str], p
     if job.world == 1:
         return [(alone, environment)]
     return [
-        ([*alone, f"--local_rank={rank}"], rank_environment(environment, rank, job.world, port))
+        (
+            [*alone, f"--port={port}", f"--local_rank={rank}"],
+            rank_environment(environment, rank, job.world, port),
+        )
         for rank in range(job.world)
     ]
 
@@ -40,9 +43,9 @@ def _by_deepspeed(job: Job, file: str, python: str, environment: Mapping[str, st
     launch = [
         *(python, "-P", "-m", _LAUNCHER),
         *("--world_info", world),
-        *("--master_addr", "127.0.0.1"),
+        *("--master_addr", MEETING_HOST),
         *("--master_port", str(port)),
         *("--log_level", "warning"),
-        *("--module", _WORKER, file),
+        *("--module", _WORKER, file, f"--port={port}"),
     ]
     return launch, deepspeed_environment(environment, job)

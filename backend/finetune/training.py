@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .environment import MEETING_HOST
 from .evaluation import validation_loss
 from .events import Event, Teller
 from .hearing import callback
@@ -39,8 +40,11 @@ class Result:
     """Its name."""
 
 
-def train(job: Job, folder: WorkFolder) -> None:
-    """Train, and leave the tuned model and the result in the work folder. Every process of the job runs this."""
+def train(job: Job, folder: WorkFolder, port: int = 0) -> None:
+    """Train, and leave the tuned model and the result in the work folder. Every process of the job runs this.
+
+    If there are several, they meet at a port.
+    """
     from transformers import set_seed
     from transformers.utils import logging
 
@@ -50,7 +54,7 @@ def train(job: Job, folder: WorkFolder) -> None:
     set_seed(job.seed)
     first = arguments.process_index == 0
     if job.deepspeed is not None and job.device == "cpu":
-        _join_deepspeed()
+        _join_deepspeed(port, arguments.process_index)
     if first:
         _tell(folder, Event("stage", stage="loading"))
     packed = read_packed(folder.packed)
@@ -73,7 +77,7 @@ def train(job: Job, folder: WorkFolder) -> None:
         folder.result.write_text(json.dumps(asdict(result), indent=2), "utf-8")
 
 
-def _join_deepspeed() -> None:
+def _join_deepspeed(port: int, rank: int) -> None:
     """Let DeepSpeed know of the process group that accelerate has made, before it loads a part of a model.
 
     Each of its processes makes 66 MiB of shared memory, which all of them open and none ever removes
@@ -85,8 +89,7 @@ def _join_deepspeed() -> None:
 
     deepspeed.init_distributed(dist_backend="gloo")
     torch.distributed.barrier()
-    address, port, rank = (os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"))
-    name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"
+    name = f"deepspeed_allreduce_buffer_{os.getuid()}_{MEETING_HOST}_{port}_{rank}"
     (_SHARED_MEMORY / name).unlink(missing_ok=True)
 
 

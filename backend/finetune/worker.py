@@ -1,4 +1,4 @@
-"""One process of a training: ``python -P -m pilotfish.backend.finetune.worker JOB --local_rank N``.
+"""One process of a training: ``python -P -m pilotfish.backend.finetune.worker JOB --port P --local_rank N``.
 
 A parent starts it (``workers.py``), with the ranks in the environment as torch's own launchers set them. Its standard
 input is a pipe that nobody writes to: when it ends, the parent is gone, and so is the worker.
@@ -21,6 +21,7 @@ def main() -> int:
     """Train as the job says; the exit status 0: done."""
     parser = argparse.ArgumentParser()
     parser.add_argument("job", type=Path)
+    parser.add_argument("--port", type=int, default=0, help="where the processes meet, if there are several")
     parser.add_argument("--local_rank", type=int, default=0)
     arguments = parser.parse_args()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -28,7 +29,7 @@ def main() -> int:
     with recorded(folder.failure(arguments.local_rank)):
         from .training import train
 
-        train(read_job(arguments.job.read_text("utf-8")), folder)
+        train(read_job(arguments.job.read_text("utf-8")), folder, arguments.port)
     return 0
 
 
