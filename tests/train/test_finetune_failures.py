@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from harness.finetuning import SHORT, Done, command, run, write_data
 from harness.tiny_codegen import write_codegen
@@ -58,8 +60,13 @@ def test_no_compiler(work: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number(work: Path, tmp_path: Path) -> None:
-    """A learning rate beyond all reason: the training stops at once, and says to lower it. No model is written."""
-    done = fail(work, tmp_path / "out", "--learning-rate", "1e30", "--max-steps", "50", "--warmup", "0")
+    """Weights beyond all reason: the training stops at once, and says to lower the rate. No model is written."""
+    shutil.copytree(work / "base", tmp_path / "base")
+    weights = load_file(work / "base" / "model.safetensors")
+    weights["transformer.ln_f.weight"] *= np.float32(1e38)
+    save_file(weights, tmp_path / "base" / "model.safetensors", {"format": "pt"})
+    (tmp_path / "data").symlink_to(work / "data")
+    done = fail(tmp_path, tmp_path / "out")
     assert "diverged" in done.said
     assert "--learning-rate" in done.said
     assert not (tmp_path / "out" / "config.json").exists()
