@@ -17,7 +17,7 @@ from types import FrameType
 
 from finetune.commands import StageError, Stages
 from finetune.screen import Screen
-from finetune.show import Recipe, demonstrate
+from finetune.show import Recipe, Report, demonstrate
 from harness.environment import isolated
 from harness.triton import TritonError, missing
 
@@ -58,10 +58,17 @@ def _run(folder: Path, options: argparse.Namespace, screen: Screen) -> int:
     stages = Stages(folder / "log.txt", environment, screen.begin, screen.tell)
     recipe = Recipe(seed=options.seed)
     report = demonstrate(folder, recipe, stages)
+    return conclude(report, recipe, stages.seconds, options, screen)
+
+
+def conclude(
+    report: Report, recipe: Recipe, seconds: dict[str, float], options: argparse.Namespace, screen: Screen
+) -> int:
+    """Show what came out, and write it where that was asked for; the exit status."""
     screen.outcomes(report.outcomes)
-    screen.summary(report.outcomes, report.score, stages.seconds, report.order)
+    screen.summary(report.outcomes, report.score, seconds, report.order)
     if options.json is not None:
-        options.json.write_text(report.text(recipe, stages.seconds), "utf-8")
+        options.json.write_text(report.text(recipe, seconds), "utf-8")
     if options.svg is not None:
         from finetune.picture import svg
 

@@ -68,6 +68,12 @@ def test_notices_what_is_in_both(training: str, said: str) -> None:
     assert [said in line for line in found] == ([True] if said else [])
 
 
+def test_notices_a_saying_in_whatever_case() -> None:
+    """Comments may begin with a capital, in a call site as in the training data."""
+    site = replace(SITE, text=SITE.text.replace("keep the old", "Keep The Old"))
+    assert "words in a row" in "".join(leaks([site], ["# keep the OLD stones somebody"]))
+
+
 def test_notices_a_call_site_that_was_trained_on() -> None:
     """A file of the tree put among the call sites does not pass."""
     path, text = next((path, text) for path, text in private_tree(0).items() if path.startswith("services/"))
