@@ -84,6 +84,8 @@ def test_a_tuned_model_is_not_overwritten(base: Path, data: Path, tuned: Path) -
     before = (tuned / "model.safetensors").read_bytes()
     done = run(command(base, data, tuned, *SHORT))
     assert (done.status, "--force" in done.said) == (1, True)
+    done = run(command(tuned, data, tuned, *SHORT, "--force"))
+    assert (done.status, "holds the base or the data" in done.said) == (1, True)
     assert (tuned / "model.safetensors").read_bytes() == before
     done = run(command(base, data, data, *SHORT))
     assert done.status == 1
