@@ -352,3 +352,10 @@ def test_a_file_of_just_the_size_is_taken(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "x" * 10, "b.py": "x" * 11})
     found, left = seen(tmp_path, max_size=10)
     assert (set(found), left) == ({"a.py"}, {"too-large": 1})
+
+
+def test_a_folder_that_is_ignored_has_no_size(tmp_path: Path) -> None:
+    """What is in it is not looked at; of a file that is ignored its own size counts."""
+    write(tmp_path, {".gitignore": "out/\n*.log\n", "out/a.py": "x", "b.log": "xxx"})
+    left = [each for each in walk(tmp_path, max_size=100) if isinstance(each, Left)]
+    assert sorted((each.reason, each.size) for each in left) == [("ignored", 0), ("ignored", 3)]

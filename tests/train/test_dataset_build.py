@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -285,11 +287,19 @@ def test_what_can_not_be_done_is_said(
     assert {entry.name for entry in tmp_path.iterdir()} == {"src", "rows.csv"}
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that everybody may go into. Another pytest, when it starts, would close those that pytest makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run it as somebody who may not read")
-def test_what_may_not_be_read_is_counted(tmp_path: Path) -> None:
+def test_what_may_not_be_read_is_counted(open_folder: Path) -> None:
     """A file and a folder that are another's: the rest is built."""
     source = write(
-        tmp_path / "src", {**sources("one", "two", "three"), "closed.py": "x = 1\n", "shut/a.py": "x"}
+        open_folder / "src", {**sources("one", "two", "three"), "closed.py": "x = 1\n", "shut/a.py": "x"}
     )
     (source / "closed.py").chmod(0)
     (source / "shut").chmod(0)
@@ -302,13 +312,11 @@ def test_what_may_not_be_read_is_counted(tmp_path: Path) -> None:
         "similarity.signature('a b ' * 20);"
         "os.seteuid(65534); build(O(sources=(sys.argv[1],), out=Path(sys.argv[2])), Silent())"
     )
-    (tmp_path / "all").mkdir()
-    shutil.chown(tmp_path / "all", 65534)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    (open_folder / "all").mkdir()
+    shutil.chown(open_folder / "all", 65534)
     subprocess.run(
-        [sys.executable, "-P", "-c", program, source, tmp_path / "all" / "data"], check=True, timeout=60
+        [sys.executable, "-P", "-c", program, source, open_folder / "all" / "data"], check=True, timeout=60
     )
-    report, train, validation = built(tmp_path / "all" / "data")
+    report, train, validation = built(open_folder / "all" / "data")
     assert report["dropped"] == {"unreadable": {"files": 2, "bytes": 6}}
     assert len(train | validation) == 3
