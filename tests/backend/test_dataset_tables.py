@@ -161,9 +161,9 @@ def test_what_a_source_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert recognised("team/app").kind == Kind.FOLDER
     assert recognised("rows.csv").kind == Kind.TABLE
     assert recognised("other/app").kind == recognised("other/app:python").kind == Kind.HUB
-    (tmp_path / "dead").symlink_to("nowhere")
-    with pytest.raises(DatasetError, match="dead: there is no such folder or file"):
-        recognised("dead")
+    (tmp_path / "team" / "dead").symlink_to("nowhere")
+    with pytest.raises(DatasetError, match="team/dead: there is no such folder or file"):
+        recognised("team/dead")
     with pytest.raises(DatasetError, match=r"main\.py: a single file must be a table"):
         recognised("main.py")
     for name in (
