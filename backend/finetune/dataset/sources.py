@@ -56,7 +56,7 @@ def recognised(name: str) -> Source:
             )
         return Source(name, Kind.TABLE, place.resolve())
     hub = _HUB_NAME.fullmatch(name)
-    if hub is None or place.is_symlink() or place.suffix.lower() in READERS or Path(hub[1]).exists():
+    if hub is None or place.suffix.lower() in READERS or Path(hub[1]).exists():
         raise DatasetError(
             f"{name}: there is no such folder or file. A data set on the hub is named MAKER/NAME."
         )
