@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from finetune.library import METHODS, OPENERS, PACKAGE, Method, library_files
 from finetune.wording import WORDING
 
-FILES = 700
+FILES = 560
 _FOLDERS = (
     *("orders", "stock", "billing", "transport", "gate", "office"),
     *("reports", "jobs", "web", "support", "planning", "cold"),
@@ -96,7 +96,7 @@ def _service(dice: random.Random, deal: _Deal, folder: str) -> str:
     for _ in range(dice.randint(2, 4)):
         owner = dice.choice(METHODS).owner
         owners.add(owner)
-        methods = [deal.take(owner) for _ in range(dice.choice((1, 1, 1, 2, 2, 3)))]
+        methods = [deal.take(owner) for _ in range(dice.choice((1, 1, 2, 3, 3, 4)))]
         functions.append(_steps(dice, methods) if len(methods) > 1 else _single(dice, methods[0]))
     imported = ", ".join(sorted(OPENERS[owner] for owner in owners))
     head = f'"""{dice.choice(_PURPOSES).format(folder)}"""\n\nfrom {PACKAGE} import {imported}\n'
@@ -120,16 +120,21 @@ def _single(dice: random.Random, method: Method) -> str:
 
 
 def _steps(dice: random.Random, methods: Sequence[Method]) -> str:
-    """A function that does several things, each said in a comment."""
+    """A function that does several things, each said in a comment, the first maybe in the docstring."""
     owner = methods[0].owner
     noun, object_ = dice.choice(_NOUNS), _object(dice, owner)
+    sayings = [_saying(dice, method) for method in methods]
     lines = [_header(dice, noun), _opening(dice, owner, noun, object_)]
     if dice.random() < 0.1:
         lines.insert(dice.randint(1, 2), dice.choice(_BETWEEN).format(noun))
-    for method in methods:
+    if dice.random() < 0.5:
+        lines.insert(1, f'    """{_sentence(sayings[0])}"""')
+        sayings[0] = ""
+    for method, saying in zip(methods, sayings, strict=True):
         called = _call(method, noun, object_)
         named = f"{_result(dice, method)} = {called}"
-        lines += [f"    # {_saying(dice, method)}", f"    {dice.choice((called, named))}"]
+        lines += [f"    # {saying}"] if saying else []
+        lines.append(f"    {dice.choice((called, named))}")
     return "\n".join(lines) + "\n"
 
 

@@ -31,7 +31,7 @@ class Recipe:
     base_steps: int = 240
     base_rate: float = 2e-3
     batch: int = 2
-    epochs: float = 3.0
+    epochs: float = 3.5
     rate: float = 3e-3
 
 
