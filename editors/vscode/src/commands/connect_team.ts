@@ -19,7 +19,9 @@ export async function connectTeam(parts: Parts): Promise<void> {
     }
     url = entered.url;
     const checked = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: 'Checking the team backend' },
+      // Not as a notification: it may be there for a moment only, and of several at once VS Code drops the last, which
+      // says how it went.
+      { location: vscode.ProgressLocation.Window, title: 'Checking the team backend' },
       () => checkBackend(parts.session, entered.url, entered.key),
     );
     if (checked.ok) {
