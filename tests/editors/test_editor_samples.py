@@ -71,7 +71,10 @@ async def test_every_key_of_the_latency_sample_asks_the_model(editor: Editor, wo
     for key in LATENCY_KEYS:
         before = world.completions()
         assert await suggested(editor, replace(LATENCY_BASE, typed=key), bool), key
-        assert world.completions() > before, key
+        # Between two of the backend's counters a request that ends is in neither for a moment.
+        async with asyncio.timeout(DEADLINE):
+            while world.completions() <= before:
+                await asyncio.sleep(0.05)
 
 
 def test_samples_say_what_is_on_disk(tmp_path: Path) -> None:
