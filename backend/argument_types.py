@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -21,27 +22,17 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
-def amount(text: str) -> float:
-    """A number from 0 on, such as seconds, or requests a minute."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number from 0 on")
-    return number
-
-
-def up_to(most: float) -> Callable[[str], float]:
-    """A reader of numbers from 0 to ``most``."""
+def real(most: float | None = None) -> Callable[[str], float]:
+    """A reader of numbers from 0 on, and up to ``most`` if there is such a bound."""
+    bounds = "from 0 on" if most is None else f"from 0 to {most:g}"
 
     def read(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = -1.0
-        if not 0 <= number <= most:
-            raise ArgumentTypeError(f"{text!r} is no number from 0 to {most:g}")
+        if not 0 <= number < inf or (most is not None and number > most):
+            raise ArgumentTypeError(f"{text!r} is no number {bounds}")
         return number
 
     return read
@@ -61,5 +52,7 @@ def explained(read: Callable[[str], Value]) -> Callable[[str], Value]:
 
 count = whole(0)
 positive = whole(1)
+amount = real()
+"""Such as seconds, or requests a minute."""
 port_or_any = whole(0, _MOST_PORTS)
 """0: any free one."""

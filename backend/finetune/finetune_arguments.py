@@ -7,7 +7,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from pilotfish.backend.argument_types import amount, count, positive, up_to, whole
+from pilotfish.backend.argument_types import amount, count, positive, real, whole
 from pilotfish.backend.converter.commands import QUANTIZATIONS
 
 from .options import LORA_RATE, TUNING_RATE, FinetuneOptions
@@ -143,7 +143,7 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
     )
     add(
         "--epochs",
-        type=up_to(_MOST_EPOCHS),
+        type=real(_MOST_EPOCHS),
         default=1.0,
         metavar="N",
         help="times over the data (default: %(default)g)",
@@ -151,7 +151,7 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
     add("--max-steps", type=count, default=0, metavar="N", help="stop after N steps, whatever the epochs")
     add(
         "--learning-rate",
-        type=up_to(1),
+        type=real(1),
         metavar="R",
         help=f"at its highest (default: {TUNING_RATE:g}, with --lora {LORA_RATE:g})",
     )
@@ -168,7 +168,7 @@ def _add_training(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         help="steps over which the learning rate grows; below 1: part of all (default: %(default)g)",
     )
-    add("--weight-decay", type=up_to(1), default=0.0, metavar="W", help="default: %(default)g")
+    add("--weight-decay", type=real(1), default=0.0, metavar="W", help="default: %(default)g")
     add(
         "--batch-size",
         type=positive,

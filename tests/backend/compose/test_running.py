@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from backend.compose.docker_program import Script
 from backend.compose.host import GPU, Host
+from harness.http_thread import ThreadHandler, ThreadServer, running
 from pilotfish.backend.compose.docker import compose_version
 from pilotfish.backend.compose.errors import ComposeError
 from pilotfish.backend.compose.folder import read_team
@@ -211,23 +211,11 @@ def test_containers_in_both_forms() -> None:
 def health(body: dict[str, object], *, port: int) -> Iterator[None]:
     """Something on a port that answers as /health does."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(ThreadHandler, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
+            self.head(200, {}, len(data))
             self.wfile.write(data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with running(ThreadServer(Handler, port)):
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
