@@ -24,7 +24,7 @@ from .job import Job, differences, read_job
 from .memory import disk, need, readable_need
 from .options import FinetuneOptions
 from .problems import FinetuneError
-from .resume import drop_after, last_whole, taken
+from .resume import checkpoint_bytes, drop_after, last_whole
 from .show import counted, shown_on
 from .tokens import Packed, data_fingerprint, find_data, pack_file, write_packed
 from .work_folder import WorkFolder
@@ -160,7 +160,7 @@ def check_memory(job: Job, base: Base, devices: Devices, say: Say) -> None:
 
 
 def _check_disk(job: Job, base: Base, folder: WorkFolder) -> None:
-    found = disk(job, base.parameters) - taken(folder.path)
+    found = disk(job, base.parameters) - checkpoint_bytes(folder.path)
     free = shutil.disk_usage(folder.path).free
     if free < found:
         raise FinetuneError(

@@ -36,7 +36,7 @@ def last_whole(folder: Path) -> tuple[Path, int] | None:
     return None
 
 
-def taken(folder: Path) -> int:
+def checkpoint_bytes(folder: Path) -> int:
     """Bytes of the checkpoints that are there; others will come in their place."""
     return sum(file.stat().st_size for _, path in _checkpoints(folder) for file in _files(path))
 

@@ -25,14 +25,14 @@ def write_model(trainer: Any, job: Job, folder: WorkFolder, fresh: Callable[[], 
         # What it computes with may be shares of the processes, and in 16 bits; what it trains is fp32.
         whole = _as_it_is if job.deepspeed is None else _whole_of
         state = _trained(model, whole, "float32" if job.lora_rank else job.dtype, keep=first)
-    _part()
+    _leave_the_group()
     if first:
         if state is not None:
             model = _with(_plain(fresh), state)
         _write(model, job, folder)
 
 
-def _part() -> None:
+def _leave_the_group() -> None:
     """Let the processes go their own ways: what they do together is done, and writing takes the first one minutes.
 
     One that ends while the group is still open may abort, which would look like a failure that ends the first one too.

@@ -7,7 +7,7 @@ import pytest
 
 from pilotfish.backend.finetune.output import check_place, held, stopped_after, take_place
 from pilotfish.backend.finetune.problems import FinetuneError
-from pilotfish.backend.finetune.resume import is_whole, last_whole, seal, taken
+from pilotfish.backend.finetune.resume import checkpoint_bytes, is_whole, last_whole, seal
 from pilotfish.backend.finetune.work_folder import WorkFolder
 
 
@@ -131,11 +131,11 @@ def test_a_place_that_can_not_be_made_is_said_as_such(tmp_path: Path) -> None:
 
 def test_room_that_checkpoints_have_is_not_asked_for_again(tmp_path: Path) -> None:
     """What is there is counted, in folders too, and blocks beside it are not."""
-    assert taken(tmp_path) == taken(tmp_path / "none") == 0
+    assert checkpoint_bytes(tmp_path) == checkpoint_bytes(tmp_path / "none") == 0
     for step in (10, 20):
         checkpoint(tmp_path, step)
     (tmp_path / "train.blocks").write_bytes(b"x" * 1000)
-    assert taken(tmp_path) == 40
+    assert checkpoint_bytes(tmp_path) == 40
 
 
 def test_a_training_that_was_to_replace_a_model_is_known(tmp_path: Path) -> None:
